@@ -86,7 +86,7 @@ function RailLink({ href, icon, label, current, count }) {
 function Rail() {
   const { name, params } = route.value;
   const { user } = session.value;
-  return html`<nav class="rail" aria-label="Communities">
+  return html`<nav class=${classes('rail', params.community && myCommunities.value.length > 1 && 'choice-of-many')} aria-label="Communities">
     <div class="rail-fixed no-phone">
       <${RailLink} href="/dm" icon="message-circle" label="Direct messages" current=${name === 'directs' || name === 'direct'} count=${unreadDirects()} />
       <hr />
