@@ -6,14 +6,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::bus::{Bus, News};
+use crate::config::{Store, StoreUrls};
 use crate::kernel::TenantId;
 
 /// Errors of the database itself; what a constraint means is decided by the store that runs into it.
@@ -37,7 +38,12 @@ impl From<sqlx::Error> for PgError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error;
         let unavailable = match &error {
-            Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::Protocol(_) => true,
+            Error::Io(_)
+            | Error::Tls(_)
+            | Error::PoolTimedOut
+            | Error::PoolClosed
+            | Error::WorkerCrashed
+            | Error::Protocol(_) => true,
             // 57P: operator intervention (restart, cannot connect now); 08: connection; 53: resources; 40: deadlock, serialisation.
             Error::Database(db) => db.code().is_some_and(|code| {
                 code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") || code.starts_with("40")
@@ -65,14 +71,6 @@ impl PgError {
     }
 }
 
-/// Where the database is, per role. Migrations run as `owner`, the server as `app` and `platform`.
-#[derive(Clone)]
-pub struct StoreUrls {
-    pub app: String,
-    pub platform: String,
-    pub owner: Option<String>,
-}
-
 /// The pools. Cheap to clone; used on the database runtime only (see [`Db::run`]).
 #[derive(Clone)]
 pub struct Pg {
@@ -86,18 +84,22 @@ impl Pg {
     ///
     /// # Errors
     /// When a URL can not be read.
-    pub fn open(urls: &StoreUrls, connections_max: u32, bus: Bus) -> Result<Self, PgError> {
-        let pool = |url: &str, size: u32| -> Result<PgPool, PgError> {
-            let options: PgConnectOptions = url.parse()?;
-            let options = options.options([("idle_in_transaction_session_timeout", "30s")]);
+    pub fn open(urls: &StoreUrls, store: &Store, bus: Bus) -> Result<Self, PgError> {
+        let statement_timeout = format!("{}ms", store.statement_timeout.duration().as_millis());
+        let pool = |url: &SecretString, size: u32| -> Result<PgPool, PgError> {
+            let options: PgConnectOptions = url.expose_secret().parse()?;
+            let options = options.options([
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("statement_timeout", statement_timeout.as_str()),
+            ]);
             Ok(PgPoolOptions::new()
                 .max_connections(size)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(store.acquire_timeout.duration())
                 // A dead connection shows itself on first use; a ping before each use would cost a round trip.
                 .test_before_acquire(false)
                 .connect_lazy_with(options))
         };
-        Ok(Self { app: pool(&urls.app, connections_max)?, platform: pool(&urls.platform, 2)?, bus })
+        Ok(Self { app: pool(&urls.app, store.connections)?, platform: pool(&urls.platform, 2)?, bus })
     }
 
     /// Begins a transaction that sees one tenant's rows.
@@ -143,7 +145,9 @@ async fn begin_retrying(pool: &PgPool, begin: &str) -> Result<Transaction<'stati
     for _ in 0..=pool.size() {
         match pool.begin_with(AssertSqlSafe(begin.to_owned())).await {
             Ok(tx) => return Ok(tx),
-            Err(error @ (sqlx::Error::Io(_) | sqlx::Error::Database(_) | sqlx::Error::Protocol(_))) => last = Some(error),
+            Err(error @ (sqlx::Error::Io(_) | sqlx::Error::Database(_) | sqlx::Error::Protocol(_))) => {
+                last = Some(error)
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -260,11 +264,19 @@ impl Db {
 ///
 /// # Errors
 /// When a migration fails; the database is then as it was before that migration.
-pub async fn migrate(owner_url: &str) -> Result<(), sqlx::migrate::MigrateError> {
-    let pool = PgPoolOptions::new().max_connections(1).connect(owner_url).await.map_err(sqlx::migrate::MigrateError::Execute)?;
+pub async fn migrate(owner_url: &SecretString) -> Result<(), sqlx::migrate::MigrateError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect(owner_url.expose_secret())
+        .await
+        .map_err(sqlx::migrate::MigrateError::Execute)?;
     sqlx::migrate!("./migrations").run(&pool).await?;
-    let replaceable =
-        concat!("BEGIN;", include_str!("../../migrations/replaceable/functions.sql"), include_str!("../../migrations/replaceable/policies.sql"), "COMMIT;");
+    let replaceable = concat!(
+        "BEGIN;",
+        include_str!("../../migrations/replaceable/functions.sql"),
+        include_str!("../../migrations/replaceable/policies.sql"),
+        "COMMIT;"
+    );
     sqlx::raw_sql(replaceable).execute(&pool).await.map_err(sqlx::migrate::MigrateError::Execute)?;
     pool.close().await;
     Ok(())

@@ -32,7 +32,13 @@ pub struct NewEvent {
 pub async fn append(tx: &mut TenantTx, stream: StreamId, event: NewEvent) -> Result<Option<u64>, PgError> {
     let body = event.body.to_string();
     let Some(offset) = store::append(tx, stream, &event, &body).await? else { return Ok(None) };
-    let told = StreamEvent { offset, kind: Arc::from(event.kind), body: Arc::from(body), actor: event.actor, calls: Arc::from([]) };
+    let told = StreamEvent {
+        offset,
+        kind: Arc::from(event.kind),
+        body: Arc::from(body),
+        actor: event.actor,
+        calls: Arc::from([]),
+    };
     tx.announce(News::Advanced { tenant: tx.tenant(), stream, event: told });
     Ok(Some(offset))
 }

@@ -29,7 +29,12 @@ pub async fn open(tx: &mut TenantTx, stream: StreamId) -> Result<(), PgError> {
 }
 
 /// Writes one event under the stream's lock; see `append_event` in `migrations/replaceable/functions.sql`.
-pub(super) async fn append(tx: &mut TenantTx, stream: StreamId, event: &NewEvent, body: &str) -> Result<Option<u64>, PgError> {
+pub(super) async fn append(
+    tx: &mut TenantTx,
+    stream: StreamId,
+    event: &NewEvent,
+    body: &str,
+) -> Result<Option<u64>, PgError> {
     let offset = sqlx::query_scalar!(
         "SELECT append_event($1, $2, $3, $4, $5, $6, $7)",
         tx.tenant().uuid(),
