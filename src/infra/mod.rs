@@ -1,0 +1,2 @@
+pub mod data_dir;
+pub mod embedded;
