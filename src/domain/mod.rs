@@ -1,0 +1,4 @@
+//! The product's words and rules, one module each. A module imports only modules to its left:
+//! `events tenancy identity communities messaging`.
+
+pub mod events;
