@@ -1,0 +1,20 @@
+//! `rialto serve`: store, schema, server; and all of it down again within its bound.
+
+use super::ready::{self, Part};
+use super::{Failure, migrate};
+use crate::app;
+use crate::config::Config;
+use crate::infra::privileges;
+
+pub fn run(config: Config) -> Result<(), Failure> {
+    let descriptors = privileges::raise_descriptor_limit();
+    let (mut config, store) = ready::open(config, Part::Server)?;
+    let admission = &mut config.limits.admission;
+    admission.connections_per_node = Some(admission.node_connections(descriptors));
+    let urls = store.urls();
+    migrate::apply(&urls.owner)?;
+    let outcome = app::serve(config, urls);
+    // Also after a failure: the cluster must not outlive us.
+    store.stop();
+    outcome.map_err(Into::into)
+}
