@@ -1,13 +1,12 @@
 //! `rialto demo`: the demo tenant, for a server that runs already or is yet to start.
 
+use super::Failure;
 use super::ready::{self, Part};
-use super::{Failure, migrate};
 use crate::config::Config;
 
 pub fn run(config: Config) -> Result<(), Failure> {
     let (config, store) = ready::open(config, Part::Beside)?;
-    let urls = store.urls();
-    let outcome = migrate::apply(&urls.owner).and_then(|()| seed(&config));
+    let outcome = store.migrate_if_alone().and_then(|()| seed(&config));
     store.stop();
     outcome
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{Failure, logging, say};
+use super::{Failure, logging, migrate, say};
 use crate::config::{Config, StoreUrls};
 use crate::infra::data_dir::DataDir;
 use crate::infra::embedded::Embedded;
@@ -30,6 +30,15 @@ impl Store {
         match self {
             Self::Embedded(embedded) => embedded.urls(),
             Self::External(urls, _) => urls.clone(),
+        }
+    }
+
+    /// Brings the schema up to date where nobody else does it: beside a running server its policies would be replaced under load, and
+    /// an external database is migrated by `serve` and `migrate` alone.
+    pub fn migrate_if_alone(&self) -> Result<(), Failure> {
+        match self {
+            Self::Embedded(embedded) if !embedded.is_joined() => migrate::apply(&embedded.urls().owner),
+            _ => Ok(()),
         }
     }
 
@@ -69,7 +78,6 @@ fn settle(config: &Config, part: Part) -> Result<PathBuf, Failure> {
     }
     Ok(settled.data_dir)
 }
-
 
 fn open_embedded(config: &Config, part: Part) -> Result<Embedded, Failure> {
     let started = Instant::now();

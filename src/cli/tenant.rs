@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::ready::{self, Part};
-use super::{Failure, absolute, migrate, say};
+use super::{Failure, absolute, say};
 use crate::config::{Config, StoreUrls};
 
 #[derive(Debug, Subcommand)]
@@ -78,7 +78,7 @@ impl Verb {
 pub fn run(config: Config, verb: Verb) -> Result<(), Failure> {
     let (config, store) = ready::open(config, Part::Beside)?;
     let urls = store.urls();
-    let outcome = migrate::apply(&urls.owner).and_then(|()| perform(&config, &urls, &verb));
+    let outcome = store.migrate_if_alone().and_then(|()| perform(&config, &urls, &verb));
     store.stop();
     say(serde_json::to_string_pretty(&outcome?)?);
     Ok(())

@@ -6,13 +6,13 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Uid, User, chown, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
 use super::data_dir::{create_private, short_hash};
 
@@ -37,7 +37,9 @@ pub struct Settled {
 pub enum PrivilegeError {
     #[error("cannot prepare {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("started as root, and none of the users rialto, postgres, nobody exists; create one: useradd --system rialto")]
+    #[error(
+        "started as root, and none of the users rialto, postgres, nobody exists; create one: useradd --system rialto"
+    )]
     NoUser,
     #[error("{0} belongs to root and is not empty; name a folder of its own with --data-dir")]
     NotOurs(PathBuf),
@@ -146,7 +148,11 @@ fn prepare(path: &Path, user: &User) -> Result<bool, PrivilegeError> {
 fn prepare_elsewhere(data_dir: &Path, user: &User) -> Result<(), PrivilegeError> {
     let state_dir = Path::new(STATE_DIR);
     if !state_dir.is_dir() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(state_dir).map_err(PrivilegeError::io(state_dir))?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(state_dir)
+            .map_err(PrivilegeError::io(state_dir))?;
     }
     if data_dir.is_dir() { Ok(()) } else { create_for(data_dir, user) }
 }
@@ -165,8 +171,7 @@ fn create_for(path: &Path, user: &User) -> Result<(), PrivilegeError> {
 }
 
 fn give_to(path: &Path, user: &User) -> Result<(), PrivilegeError> {
-    let refused = |source| PrivilegeError::Refused { user: user.name.clone(), source };
-    chown(path, Some(user.uid), Some(user.gid)).map_err(refused)
+    chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(PrivilegeError::io(path))
 }
 
 /// Asks the system by trying, since modes alone do not tell (access lists, mounts).
