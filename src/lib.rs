@@ -11,3 +11,4 @@ pub mod config;
 pub mod domain;
 pub mod infra;
 pub mod kernel;
+pub mod protocol;

@@ -1,4 +1,6 @@
 //! The outside world at arm's length: the database, the bus, mail.
 
 pub mod bus;
+pub mod data_dir;
+pub mod embedded;
 pub mod pg;
