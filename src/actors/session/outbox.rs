@@ -114,17 +114,18 @@ impl Outbox {
             .count()
             .max(1);
         let frame = if count == 1 {
-            waiting.pop_front().unwrap_or_default()
+            let message = waiting.pop_front().unwrap_or_default();
+            self.bytes.set(self.bytes.get().saturating_sub(message.len()));
+            message
         } else {
             let messages: Vec<Bytes> = waiting.drain(..count).collect();
+            self.bytes.set(self.bytes.get().saturating_sub(messages.iter().map(Bytes::len).sum()));
             join(self.format, &messages)
         };
-        let left = waiting.iter().map(Bytes::len).sum();
         // An idle connection should not keep the memory of its busiest moment.
         if waiting.is_empty() && waiting.capacity() > 64 {
             waiting.shrink_to(8);
         }
-        self.bytes.set(left);
         self.moved_at.set(Instant::now());
         Next::Frame(frame)
     }
