@@ -1,4 +1,5 @@
 //! The product's words and rules, one module each. A module imports only modules to its left:
 //! `events tenancy identity communities messaging`.
 
+pub mod communities;
 pub mod events;
