@@ -9,6 +9,7 @@
 pub mod app;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod infra;
 pub mod kernel;
 pub mod protocol;

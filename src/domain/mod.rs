@@ -2,3 +2,5 @@
 //! `events tenancy identity communities messaging`.
 
 pub mod events;
+pub mod identity;
+pub mod tenancy;
