@@ -128,6 +128,16 @@ pub struct SigningIn {
     pub hash_queue: u32,
 }
 
+impl Admission {
+    /// Sockets that this node admits when it may open `descriptors` files in all.
+    pub fn node_connections(&self, descriptors: u64) -> u32 {
+        /// Files, database connections, the log, and sockets that are about to be refused.
+        const RESERVED: u64 = 1_024;
+        let derived = u32::try_from(descriptors.saturating_sub(RESERVED)).unwrap_or(u32::MAX).max(1);
+        self.connections_per_node.unwrap_or(derived)
+    }
+}
+
 impl Default for SocketLimits {
     fn default() -> Self {
         Self {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::units::Span;
 
-/// Connection URLs, one for each role that the server needs (see `DESIGN` of tenancy: no role can do another's work).
+/// Connection URLs, one for each role that the server needs: no role can do another's work.
 #[derive(Debug, Clone)]
 pub struct StoreUrls {
     /// Neither owner nor superuser, under row-level security: all tenant work.

@@ -3,6 +3,7 @@
 //! The lock is held for the life of the process that took it and ends with it, however it ends (the kernel's `flock`); the pid
 //! in the file is only for the message to a second one. Parents' modes are never touched.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -68,6 +69,12 @@ pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// The first 12 hexadecimal digits of a path's SHA-256.
+pub(super) fn short_hash(text: &OsStr) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_encoded_bytes());
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open_lock_file(dir: &Path) -> std::io::Result<File> {

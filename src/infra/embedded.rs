@@ -116,6 +116,11 @@ impl Embedded {
         self.adopted
     }
 
+    /// Whether another process runs the cluster, which has brought the schema up to date already.
+    pub fn is_joined(&self) -> bool {
+        self.postmaster.is_none()
+    }
+
     /// The superuser's connection, for this machine's administrator: `psql` arguments.
     pub fn psql_hint(&self) -> String {
         format!("psql -h {} -U {} {}", self.cluster.socket_dir().display(), roles::SUPERUSER, roles::DATABASE)

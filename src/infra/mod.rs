@@ -4,3 +4,4 @@ pub mod bus;
 pub mod data_dir;
 pub mod embedded;
 pub mod pg;
+pub mod privileges;

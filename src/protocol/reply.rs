@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use prost::Message;
+use serde::{Deserialize, Serialize};
 
 use super::codes::{Disconnect, ErrorCode, Unsubscribe};
 use super::json::messages;
@@ -231,20 +233,6 @@ messages! {
     /// The publication was taken. It says nothing more, so authors know theirs by `client_id`.
     PublishResult {}
 
-    /// Who is in a channel.
-    PresenceResult {
-        /// By connection id.
-        [btree_map = "string, message", tag = 1] presence: BTreeMap<String, ClientInfo>,
-    }
-
-    /// How many are in a channel.
-    PresenceStatsResult {
-        /// Connections.
-        [uint32, tag = 1] num_clients: u32,
-        /// People.
-        [uint32, tag = 2] num_users: u32,
-    }
-
     /// Publications of the past.
     HistoryResult {
         /// In the order that was asked for.
@@ -283,6 +271,27 @@ messages! {
         /// Seconds until then.
         [uint32, tag = 2] ttl: u32,
     }
+}
+
+/// Who is in a channel. Written even when it is nobody: applications count what the SDK hands them, without asking if it is there.
+#[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PresenceResult {
+    /// By connection id.
+    #[prost(btree_map = "string, message", tag = 1)]
+    pub presence: BTreeMap<String, ClientInfo>,
+}
+
+/// How many are in a channel. Written even when it is zero, as above.
+#[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PresenceStatsResult {
+    /// Connections.
+    #[prost(uint32, tag = 1)]
+    pub num_clients: u32,
+    /// People.
+    #[prost(uint32, tag = 2)]
+    pub num_users: u32,
 }
 
 /// The result of one command.

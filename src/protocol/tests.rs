@@ -208,6 +208,8 @@ fn pushes_about_the_end_carry_the_code_and_its_words() {
         r#"{"id":9,"error":{"code":107,"message":"bad request"}}"#
     );
     assert_eq!(json(&Reply::answer(9, Answer::Publish)), r#"{"id":9,"publish":{}}"#);
+    let nobody = Answer::PresenceStats(PresenceStatsResult::default());
+    assert_eq!(json(&Reply::answer(9, nobody)), r#"{"id":9,"presence_stats":{"num_clients":0,"num_users":0}}"#);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Where the cluster's files are, and how a new one comes into being whole or not at all.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::installation::Installation;
 use super::{EmbeddedError, roles};
-use crate::infra::data_dir::create_private;
+use crate::infra::data_dir::{create_private, short_hash};
 
 /// `sun_path` holds 108 bytes; the socket's own name takes 20.
 const SOCKET_DIR_BYTES: usize = 80;
@@ -117,12 +116,6 @@ fn is_fit_for_a_socket(path: &Path) -> bool {
 fn temporary_socket_dir(data_dir: &Path) -> PathBuf {
     let uid = nix::unistd::geteuid();
     Path::new("/tmp").join(format!("rialto-{uid}-{}", short_hash(data_dir.as_os_str())))
-}
-
-/// The first 12 hexadecimal digits of a path's SHA-256.
-pub fn short_hash(text: &OsStr) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_encoded_bytes());
-    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Creates the folder; in `/tmp` another user may have been there before, whose folder is refused.
