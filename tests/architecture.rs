@@ -7,8 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. A module imports from lower rows only; neighbours in a row do not know each other.
-const LAYERS: [&[&str]; 7] =
-    [&["kernel"], &["config", "geo", "protocol"], &["infra"], &["domain"], &["actors"], &["http"], &["app", "cli", "main"]];
+const LAYERS: [&[&str]; 7] = [
+    &["kernel"],
+    &["config", "geo", "protocol"],
+    &["infra"],
+    &["domain"],
+    &["actors"],
+    &["http"],
+    &["app", "cli", "main"],
+];
 
 /// Modules of `domain`, from the bottom up: each may use those before it.
 const DOMAIN: [&str; 13] = [
@@ -143,7 +150,10 @@ fn sql_is_written_in_stores_and_infra_only() {
     let mut strays = Vec::new();
     for source in sources().iter().filter(|source| !is_home(&source.path)) {
         for (number, line) in source.code() {
-            if ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("].iter().any(|call| line.contains(call)) {
+            if ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("]
+                .iter()
+                .any(|call| line.contains(call))
+            {
                 strays.push(format!("src/{}:{number}", source.path));
             }
         }
@@ -169,7 +179,8 @@ fn every_file_opens_with_what_it_is_and_stays_readable() {
 #[test]
 fn the_deprecated_websocket_crate_is_named_in_few_files() {
     let all = sources();
-    let named: Vec<_> = all.iter().filter(|source| source.code().any(|(_, line)| line.contains("actix_web_actors"))).collect();
+    let named: Vec<_> =
+        all.iter().filter(|source| source.code().any(|(_, line)| line.contains("actix_web_actors"))).collect();
     let paths: Vec<_> = named.iter().map(|source| source.path.as_str()).collect();
     assert!(paths.len() <= WS_ACTORS_FILES_MAX, "{paths:?}");
 }

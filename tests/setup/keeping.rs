@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 
-use super::program::{
-    PATIENCE, Stage, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait,
-};
+use super::program::{PATIENCE, Stage, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait};
 
 const KEEP: &str = "CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')";
 const KEPT: &str = "SELECT word FROM kept";

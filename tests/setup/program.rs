@@ -175,7 +175,9 @@ pub fn is_live(port: u16) -> bool {
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let request = "GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     let mut answer = String::new();
-    socket.write_all(request.as_bytes()).is_ok() && socket.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
+    socket.write_all(request.as_bytes()).is_ok()
+        && socket.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
 }
 
 fn free_port() -> u16 {
@@ -191,7 +193,9 @@ pub fn postmaster(data_dir: &Path) -> Option<Pid> {
 /// Processes that stand in a folder below `folder`: every PostgreSQL process stands in its cluster.
 pub fn processes_below(folder: &Path) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    let below = processes.filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder) && cwd != folder));
+    let below = processes.filter(|process| {
+        fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder) && cwd != folder)
+    });
     below.filter_map(|process| process.file_name().to_str()?.parse().ok().map(Pid::from_raw)).collect()
 }
 
