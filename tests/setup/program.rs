@@ -36,7 +36,7 @@ impl Stage {
         let folder = tempfile::Builder::new().prefix("rialto-setup-").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("rialto");
-        fs::copy(env!("CARGO_BIN_EXE_rialto"), &program).unwrap();
+        copy(Path::new(env!("CARGO_BIN_EXE_rialto")), &program);
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         Self { folder }
     }
@@ -142,6 +142,12 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Copies a program by another process: if this one held the file open for writing while another test's thread forks, starting it
+/// would fail ("text file busy").
+pub fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 pub fn pause() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::program::{Stage, mode, run, sql, text};
+use super::program::{Stage, copy, mode, run, sql, text};
 
 /// These show something only when the tests are root; elsewhere nobody could give rights up.
 fn is_root() -> bool {
@@ -51,7 +51,7 @@ fn clone_and_data_inside_a_closed_folder_stay_closed() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
     let program = closed.join("rialto");
-    fs::copy(stage.path().join("rialto"), &program).unwrap();
+    copy(&stage.path().join("rialto"), &program);
     let data_dir = closed.join("clone/data");
     fs::create_dir(closed.join("clone")).unwrap();
     let command = || {
@@ -66,11 +66,15 @@ fn clone_and_data_inside_a_closed_folder_stay_closed() {
     assert!(!data_dir.exists());
     let elsewhere = elsewhere(&server.screen());
     let _removed = Removed(elsewhere.clone());
-    sql(&stage, &elsewhere, "CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')");
+    sql(
+        &stage,
+        &elsewhere,
+        "CREATE SCHEMA kept CREATE TABLE words (word text); INSERT INTO kept.words VALUES ('still here')",
+    );
     server.stop();
 
     let second = stage.serve(command(), Path::new("./data"));
-    assert_eq!(sql(&stage, &elsewhere, "SELECT word FROM kept"), "still here");
+    assert_eq!(sql(&stage, &elsewhere, "SELECT word FROM kept.words"), "still here");
     second.stop();
 }
 
