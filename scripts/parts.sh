@@ -76,7 +76,7 @@ count_tests() {
         /^test result: /      { passed += $4; failed += $6 }                                 # cargo
         /^(#|ℹ) pass [0-9]+/  { passed += $3 }                                               # node
         /^(#|ℹ) fail [0-9]+/  { failed += $3 }
-        / in [0-9.]+s/ && /(passed|failed|error)/ {                                          # pytest
+        /^[=0-9].* in [0-9.]+s/ && /(passed|failed|error)/ {                                 # pytest
             for (i = 2; i <= NF; i++) {
                 if ($i ~ /^passed/) passed += $(i - 1)
                 if ($i ~ /^(failed|error)/) failed += $(i - 1)
