@@ -84,13 +84,7 @@ impl Entry {
     /// The entry as the protocol's publication.
     #[must_use]
     pub fn publication(&self) -> Publication {
-        Publication {
-            data: Bytes::copy_from_slice(self.event.body.as_bytes()),
-            offset: self.event.offset,
-            key: self.key.to_string(),
-            removed: self.removed,
-            ..Publication::default()
-        }
+        Publication { key: self.key.to_string(), removed: self.removed, ..publication(&self.event) }
     }
 
     fn weight(&self) -> usize {
@@ -206,7 +200,8 @@ impl Feed {
             state.early.pop_last();
         }
         self.flush(&mut state);
-        if state.early.is_empty() { Accepted::Done } else { Accepted::Gap }
+        // Without a position yet, the reading that is under way settles what is early.
+        if state.early.is_empty() || state.position.is_none() { Accepted::Done } else { Accepted::Gap }
     }
 
     /// Moves what is next in order from `early` to the ring and to the workers.
@@ -445,12 +440,16 @@ impl Feeds {
     }
 }
 
-/// People whom an event calls, for counting mentions: the targets that match one person.
+/// An event of the store as the protocol's publication.
 #[must_use]
-pub fn calls_person(event: &StreamEvent, user: UserId, roles: &[String]) -> bool {
-    event.calls.iter().any(|call| {
-        call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)) || roles.contains(call)
-    })
+pub fn publication(event: &StreamEvent) -> Publication {
+    Publication { data: Bytes::copy_from_slice(event.body.as_bytes()), offset: event.offset, ..Publication::default() }
+}
+
+/// Whether an event calls this person, by name or by one of these groups.
+#[must_use]
+pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
+    event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::{Client, POSTS_MAX};
 use crate::actors::live::Refused;
 use crate::domain::messaging::{self, MessageText, Posted};
 use crate::infra::bus::StreamId;
-use crate::kernel::{MessageId, RoomId};
+use crate::kernel::{Coded, MessageId, RoomId};
 use crate::protocol::{
     Answer, Channel, Disconnect, ErrorBody, ErrorCode, HistoryRequest, HistoryResult, PresenceRequest, PresenceResult, PresenceStatsRequest,
     PresenceStatsResult, PublishRequest, Reply, Request, RpcRequest, RpcResult,
@@ -35,9 +35,8 @@ impl From<messaging::Error> for ErrorBody {
                 ErrorCode::PermissionDenied
             }
             Error::NotAuthor | Error::NotModerator => ErrorCode::PermissionDenied,
-            Error::SlowMode { .. } | Error::Busy => ErrorCode::TooManyRequests,
-            Error::Db(db) if db.is_temporary() => ErrorCode::Internal,
-            Error::Db(_) => return ErrorCode::Internal.into(),
+            Error::SlowMode { .. } | Error::TooMany { .. } | Error::Busy => ErrorCode::TooManyRequests,
+            Error::Db(_) => ErrorCode::Internal,
             Error::Removed
             | Error::ReplyNotFound
             | Error::TextEmpty
@@ -70,7 +69,10 @@ impl Client {
         let connected = self.identity.borrow().is_some();
         if !connected && !matches!(request, Request::Connect(_) | Request::Pong) {
             // The SDK sends its subscribes behind the connect; one that was refused makes them meaningless.
-            return if self.over.get() { () } else { self.refuse_or_close(id) };
+            if !self.over.get() {
+                self.refuse_or_close(id);
+            }
+            return;
         }
         let outcome = match request {
             Request::Connect(request) => return self.connect(id, request).await,

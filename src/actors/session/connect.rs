@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Client, Identity};
 use crate::actors::live::Refused;
-use crate::domain::identity;
+use crate::domain::identity::IdentityError;
 use crate::kernel::UserId;
 use crate::protocol::{
     Answer, Channel, ConnectRequest, ConnectResult, Disconnect, ErrorCode, RefreshRequest, RefreshResult, Reply, SubscribeRequest,
@@ -115,9 +115,9 @@ impl Client {
     /// Checks the token, then the present state of tenant and person: a signed token says who, never what they may do now.
     async fn identify(&self, token: &str) -> Result<Identity, TokenRefused> {
         let live = &self.hub.live;
-        let claims = match live.tokens.verify(token, live.clock.now()) {
+        let claims = match live.keys.verify(token, live.clock.now()) {
             Ok(claims) => claims,
-            Err(identity::Error::TokenExpired) => return Err(TokenRefused::Expired),
+            Err(IdentityError::TokenExpired) => return Err(TokenRefused::Expired),
             Err(_) => return Err(TokenRefused::Close(Disconnect::InvalidToken)),
         };
         if self.origin.tenant.is_some_and(|named| named != claims.tenant) {
@@ -129,7 +129,7 @@ impl Client {
         if !grants.active {
             return Err(TokenRefused::Close(Disconnect::Banned));
         }
-        if claims.issued_at.timestamp() < grants.tokens_valid_from.timestamp() {
+        if claims.issued_at < grants.tokens_valid_from {
             return Err(TokenRefused::Close(Disconnect::InvalidToken));
         }
         Ok(Identity {

@@ -31,7 +31,7 @@ pub use subscription::Subscription;
 use super::admission::Place;
 use super::hub::Hub;
 use crate::config::Rate;
-use crate::kernel::{RoomId, TenantId, UserId};
+use crate::kernel::{RoomId, Scope, TenantId, TenantRole, UserId};
 use crate::protocol::{
     Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand, decode_frame, encode_reply,
     ping,
@@ -51,6 +51,19 @@ pub struct Identity {
     pub display_name: Arc<str>,
     pub issued_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+}
+
+impl Identity {
+    /// The person as the verbs know callers; the role is read anew where it matters.
+    fn scope(&self) -> Scope {
+        Scope {
+            tenant: self.tenant,
+            user: self.user,
+            role: TenantRole::Member,
+            handle: Arc::clone(&self.handle),
+            display_name: Arc::clone(&self.display_name),
+        }
+    }
 }
 
 /// Where a connection came from.
@@ -138,9 +151,9 @@ impl Client {
         self.identity.borrow().clone().ok_or_else(|| ErrorCode::Unauthorized.into())
     }
 
-    /// Whether the client's token is older than `instant`. Tokens carry whole seconds.
+    /// Whether the client's token is older than `instant`.
     pub fn token_issued_before(&self, instant: DateTime<Utc>) -> bool {
-        self.identity.borrow().as_ref().is_some_and(|identity| identity.issued_at.timestamp() < instant.timestamp())
+        self.identity.borrow().as_ref().is_some_and(|identity| identity.issued_at < instant)
     }
 
     /// Takes a frame as it came from the socket.

@@ -210,7 +210,7 @@ impl Client {
         let live = &self.hub.live;
         match live.grants(identity.tenant, identity.user).await {
             Ok(grants) if !grants.active => return self.close(crate::protocol::Disconnect::Banned),
-            Ok(grants) if identity.issued_at.timestamp() < grants.tokens_valid_from.timestamp() => {
+            Ok(grants) if identity.issued_at < grants.tokens_valid_from => {
                 return self.close(crate::protocol::Disconnect::InvalidToken);
             }
             Ok(grants) => {

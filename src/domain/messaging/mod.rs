@@ -16,6 +16,7 @@ pub use post::{Draft, Posted};
 pub use text::{Emoji, MessageText};
 
 use crate::infra::pg::PgError;
+use crate::kernel::Coded;
 
 /// Why a verb on messages was refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,8 @@ pub enum Error {
     ReplyNotFound,
     #[error("slow mode: wait {retry_after_s} s before the next message")]
     SlowMode { retry_after_s: u32 },
+    #[error("too many messages at once: wait {retry_after_s} s")]
+    TooMany { retry_after_s: u32 },
     #[error("a message needs some text")]
     TextEmpty,
     #[error("a message holds at most {chars_max} characters and {bytes_max} bytes")]
@@ -56,34 +59,27 @@ pub enum Error {
     Db(#[from] PgError),
 }
 
-impl Error {
-    /// The stable name that clients match on.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for Error {
+    fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::Banned => "banned",
             Self::TenantSuspended => "tenant_suspended",
-            Self::Archived => "room_archived",
+            Self::Archived => "archived",
             Self::Muted => "muted",
             Self::ReadOnly => "read_only",
-            Self::NotAuthor => "not_author",
-            Self::NotModerator => "not_moderator",
-            Self::Removed => "message_removed",
+            Self::NotAuthor | Self::NotModerator => "forbidden",
+            Self::Removed => "deleted",
             Self::ReplyNotFound => "reply_not_found",
             Self::SlowMode { .. } => "slow_mode",
-            Self::TextEmpty => "text_empty",
-            Self::TextTooLong { .. } => "text_too_long",
-            Self::BadEmoji => "bad_emoji",
-            Self::TooManyReactions { .. } => "too_many_reactions",
+            Self::TooMany { .. } => "too_many",
+            Self::TextEmpty | Self::TextTooLong { .. } | Self::BadEmoji | Self::TooManyReactions { .. } => "invalid",
             Self::Busy => "busy",
-            Self::Db(_) => "unavailable",
+            Self::Db(error) => error.code(),
         }
     }
 
-    /// The field of the request that is to blame.
-    #[must_use]
-    pub const fn field(&self) -> Option<&'static str> {
+    fn field(&self) -> Option<&str> {
         match self {
             Self::TextEmpty | Self::TextTooLong { .. } => Some("text"),
             Self::ReplyNotFound => Some("reply_to"),
@@ -92,16 +88,17 @@ impl Error {
         }
     }
 
-    /// Seconds after which the same request may succeed.
-    #[must_use]
-    pub const fn retry_after_s(&self) -> Option<u32> {
+    fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::SlowMode { retry_after_s } => Some(*retry_after_s),
+            Self::SlowMode { retry_after_s } | Self::TooMany { retry_after_s } => Some(u64::from(*retry_after_s)),
             Self::Busy => Some(1),
+            Self::Db(error) => error.retry_after_s(),
             _ => None,
         }
     }
+}
 
+impl Error {
     /// The refusal that `post_messages()` names by `code`.
     fn from_refusal(code: &str, retry_after_s: Option<i32>) -> Self {
         match code {

@@ -48,7 +48,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the statement fails. If the connection broke, the batch may have been committed: senders repeat with the same client ids.
-pub async fn post(conn: &mut PgConnection, tenant: TenantId, at: DateTime<Utc>, drafts: &[Draft]) -> Result<Outcome, PgError> {
+pub async fn post(conn: &mut PgConnection, tenant: TenantId, at: DateTime<Utc>, drafts: &[Arc<Draft>]) -> Result<Outcome, PgError> {
     let mut columns = store::PostColumns::with_capacity(drafts.len());
     for draft in drafts {
         let id = MessageId::generate();

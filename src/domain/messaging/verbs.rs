@@ -66,7 +66,7 @@ impl Acting<'_> {
 /// # Errors
 /// [`Error::NotAuthor`], [`Error::Removed`], and what keeps the person from posting at all.
 pub async fn edit(pg: &Pg, acting: Acting<'_>, text: MessageText) -> Result<u64, Error> {
-    acting.access.post.clone()?;
+    acting.access.post?;
     let (mut tx, message) = acting.begin(pg).await?;
     if message.removed {
         return Err(Error::Removed);
@@ -109,7 +109,7 @@ pub async fn remove(pg: &Pg, acting: Acting<'_>, reason: Option<&str>) -> Result
 /// # Errors
 /// [`Error::Removed`], [`Error::TooManyReactions`], and what keeps the person from posting at all.
 pub async fn react(pg: &Pg, acting: Acting<'_>, emoji: &Emoji, add: bool) -> Result<(), Error> {
-    acting.access.post.clone()?;
+    acting.access.post?;
     let (mut tx, message) = acting.begin(pg).await?;
     if message.removed {
         return Err(Error::Removed);
