@@ -117,6 +117,8 @@ pub struct Feed {
     pub channel: String,
     state: Mutex<State>,
     used_at: AtomicU64,
+    /// Subscribers who asked for join and leave pushes.
+    announced_to: AtomicUsize,
     bytes_node: Arc<AtomicUsize>,
     limits: Arc<Ring>,
     hubs: Arc<[HubSender]>,
@@ -153,6 +155,21 @@ impl Feed {
         self.lock().listeners != 0
     }
 
+    /// Whether anybody asked for join and leave pushes.
+    #[must_use]
+    pub fn announces(&self) -> bool {
+        self.announced_to.load(Ordering::Relaxed) > 0
+    }
+
+    /// One more, or one less, who asks for join and leave pushes.
+    pub(super) fn announce(&self, more: bool) {
+        if more {
+            self.announced_to.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.announced_to.fetch_sub(1, Ordering::Relaxed)
+        };
+    }
+
     /// Registers a worker; what is delivered from now on reaches it. Answers the last offset that did not.
     pub fn listen(&self, worker: usize) -> Option<u64> {
         let mut state = self.lock();
@@ -176,7 +193,13 @@ impl Feed {
                 self.flush(&mut state);
                 Accepted::Done
             }
-            Some((known, delivered)) if **known == *epoch => if *delivered < top { Accepted::Gap } else { Accepted::Done },
+            Some((known, delivered)) if **known == *epoch => {
+                if *delivered < top {
+                    Accepted::Gap
+                } else {
+                    Accepted::Done
+                }
+            }
             Some(_) => {
                 // History was cut: offsets of the old epoch mean nothing.
                 self.bytes_node.fetch_sub(state.bytes, Ordering::Relaxed);
@@ -251,7 +274,13 @@ impl Feed {
         let (_, top) = state.position.get_or_insert_with(|| (rng::epoch().into(), 0));
         *top += 1;
         let removed = body.is_none();
-        let event = StreamEvent { offset: *top, kind: "".into(), body: body.unwrap_or_else(|| "".into()), actor: None, calls: [].into() };
+        let event = StreamEvent {
+            offset: *top,
+            kind: "".into(),
+            body: body.unwrap_or_else(|| "".into()),
+            actor: None,
+            calls: [].into(),
+        };
         let entry = Entry::keyed(event, key, removed);
         if removed {
             state.map.remove(key);
@@ -382,6 +411,7 @@ impl Feeds {
                 key,
                 channel: key.channel.to_string(),
                 state: Mutex::default(),
+                announced_to: AtomicUsize::new(0),
                 used_at: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
                 bytes_node: Arc::clone(&self.bytes),
                 limits: Arc::clone(&self.limits),
@@ -451,7 +481,3 @@ pub fn publication(event: &StreamEvent) -> Publication {
 pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
     event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
 }
-
-#[cfg(test)]
-#[path = "feed_tests.rs"]
-mod tests;

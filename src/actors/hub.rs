@@ -38,6 +38,8 @@ pub enum Delivery {
     Recheck { tenant: TenantId, user: Option<UserId>, room: Option<RoomId> },
     /// These sessions end: everybody of a tenant, or one person's whose token is older.
     Close { tenant: TenantId, user: Option<UserId>, issued_before: Option<DateTime<Utc>>, why: Disconnect },
+    /// Commands of an emulated session, which arrived at another worker.
+    Frame { client: u64, data: Bytes },
     /// The process stops: sessions close spread over this time.
     Drain { within: Duration },
 }
@@ -72,9 +74,17 @@ impl HubSender {
         let Err(mpsc::error::TrySendError::Full(lost)) = self.queue.try_send(delivery) else { return };
         match lost {
             Delivery::Entry { .. } => self.overflown.store(true, Ordering::Release),
-            Delivery::JoinLeave { .. } => {}
-            Delivery::Recheck { .. } | Delivery::Close { .. } | Delivery::Drain { .. } => self.undecided.store(true, Ordering::Release),
+            Delivery::JoinLeave { .. } | Delivery::Frame { .. } => {}
+            Delivery::Recheck { .. } | Delivery::Close { .. } | Delivery::Drain { .. } => {
+                self.undecided.store(true, Ordering::Release)
+            }
         }
+    }
+
+    /// Hands a delivery over, or says that the queue is full.
+    #[must_use]
+    pub fn try_deliver(&self, delivery: Delivery) -> bool {
+        self.queue.try_send(delivery).is_ok()
     }
 }
 
@@ -157,6 +167,12 @@ impl Hub {
                     if issued_before.is_none_or(|instant| client.token_issued_before(instant)) {
                         client.close(why);
                     }
+                }
+            }
+            Delivery::Frame { client, data } => {
+                let client = self.clients.borrow().get(&client).cloned();
+                if let Some(client) = client {
+                    client.receive(&data);
                 }
             }
             Delivery::Drain { within } => self.drain(within),

@@ -19,6 +19,7 @@ use super::hub::{Delivery, HubSender};
 use super::platform::{FindTenant, Platform, TenantSeat};
 use super::presence::Presence;
 use super::room::Room;
+use super::session::emulated::Emulations;
 use super::session::quota;
 use super::tenant::FindRoom;
 use super::unread::Unread;
@@ -166,6 +167,7 @@ pub struct Live {
     pub presence: Presence,
     pub admission: Arc<Admission>,
     pub counters: Arc<Counters>,
+    pub emulations: Emulations,
     pub(super) unread: Unread,
     pub(super) posts_of_person: DefaultKeyedRateLimiter<(TenantId, UserId)>,
     pub(super) posts_of_tenant: DefaultKeyedRateLimiter<TenantId>,
@@ -208,6 +210,7 @@ impl Live {
             writers,
             presence: Presence::default(),
             admission: Admission::new(&limits.admission),
+            emulations: Emulations::default(),
             unread: Unread::default(),
             posts_of_person: RateLimiter::keyed(quota(limits.posting.per_person)),
             posts_of_tenant: RateLimiter::keyed(quota(limits.posting.per_tenant)),
@@ -281,7 +284,12 @@ impl Live {
     ///
     /// # Errors
     /// [`Refused::NotFound`] when either is unknown. That the person may not read is in the answer.
-    pub async fn access(&self, tenant: TenantId, user: UserId, room: RoomId) -> Result<(Arc<RoomFacts>, Access), Refused> {
+    pub async fn access(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        room: RoomId,
+    ) -> Result<(Arc<RoomFacts>, Access), Refused> {
         let facts = self.room(tenant, room).await?;
         let grants = self.grants(tenant, user).await?;
         let access = communities::access(&facts, &grants, self.clock.now());
@@ -366,8 +374,11 @@ impl Live {
             News::CommunityChanged { .. } => {}
             News::SessionsRevoked { tenant, user, tokens_valid_from, banned } => {
                 self.forget_grants(tenant, user);
-                let (issued_before, why) =
-                    if banned { (None, Disconnect::Banned) } else { (Some(tokens_valid_from), Disconnect::InvalidToken) };
+                let (issued_before, why) = if banned {
+                    (None, Disconnect::Banned)
+                } else {
+                    (Some(tokens_valid_from), Disconnect::InvalidToken)
+                };
                 self.tell(|| Delivery::Close { tenant, user: Some(user), issued_before, why });
             }
             News::TenantChanged { tenant } => self.tenant_changed(tenant),
@@ -407,6 +418,13 @@ impl Live {
                 hub.deliver(Delivery::Close { tenant, user: None, issued_before: None, why });
             }
         });
+    }
+
+    /// Hands commands of an emulated session to its worker; false when they could not be taken.
+    #[must_use]
+    pub fn receive_emulated(&self, session: &str, data: bytes::Bytes) -> Option<bool> {
+        let (worker, client) = self.emulations.find(session)?;
+        Some(self.hubs.get(worker).is_some_and(|hub| hub.try_deliver(Delivery::Frame { client, data })))
     }
 
     /// Hands the same delivery to every worker.

@@ -25,7 +25,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    fn start(&self, id: TenantId, ctx: &mut Context<Self>) -> TenantSeat {
+    fn start_tenant(&self, id: TenantId, ctx: &mut Context<Self>) -> TenantSeat {
         let (lifeline, watch) = lifeline::pair();
         let seat = Arc::new(Tenant::new(Arc::clone(&self.live), id, lifeline).start());
         self.live.directory.insert_tenant(id, Arc::clone(&seat));
@@ -52,6 +52,6 @@ impl Handler<FindTenant> for Platform {
     type Result = actix::MessageResult<FindTenant>;
 
     fn handle(&mut self, FindTenant(id): FindTenant, ctx: &mut Self::Context) -> Self::Result {
-        actix::MessageResult(self.live.directory.find_tenant(id).unwrap_or_else(|| self.start(id, ctx)))
+        actix::MessageResult(self.live.directory.find_tenant(id).unwrap_or_else(|| self.start_tenant(id, ctx)))
     }
 }

@@ -79,7 +79,9 @@ impl State {
 
     fn card(&self, tenant: TenantId, user: UserId, who: &Who) -> Arc<str> {
         let status = self.status(tenant, user);
-        json!({"id": user, "handle": &*who.handle, "display_name": &*who.display_name, "status": status}).to_string().into()
+        json!({"id": user, "handle": &*who.handle, "display_name": &*who.display_name, "status": status})
+            .to_string()
+            .into()
     }
 }
 
@@ -145,7 +147,12 @@ impl Presence {
         }
         if announce {
             let info = ClientInfo { user: user.to_string(), client: client.to_string(), ..ClientInfo::default() };
-            announce_join_leave(live, tenant, room, Push { leave: Some(Leave { info: Some(info) }), ..Push::default() });
+            announce_join_leave(
+                live,
+                tenant,
+                room,
+                Push { leave: Some(Leave { info: Some(info) }), ..Push::default() },
+            );
         }
     }
 
@@ -181,7 +188,9 @@ impl Presence {
             .rooms
             .iter()
             .filter(|((of, _), here)| *of == tenant && here.watched)
-            .filter_map(|((_, room), here)| here.people.get(&user).map(|(who, _)| (*room, state.card(tenant, user, who))))
+            .filter_map(|((_, room), here)| {
+                here.people.get(&user).map(|(who, _)| (*room, state.card(tenant, user, who)))
+            })
             .collect();
         drop(state);
         for (room, card) in watched {

@@ -61,7 +61,17 @@ impl Room {
     #[must_use]
     pub fn new(live: Arc<Live>, tenant: TenantId, id: RoomId, generation: u64, lifeline: Lifeline) -> Self {
         let feed = live.feeds.get_or_insert(FeedKey::stream(tenant, StreamId::Room(id)));
-        Self { tenant, id, generation, live, lifeline, feed, waiting: VecDeque::new(), busy: false, active_at: Instant::now() }
+        Self {
+            tenant,
+            id,
+            generation,
+            live,
+            lifeline,
+            feed,
+            waiting: VecDeque::new(),
+            busy: false,
+            active_at: Instant::now(),
+        }
     }
 
     /// Reads the room's position from the store; what lies between it and what was delivered is delivered now.
@@ -105,7 +115,11 @@ impl Room {
         for post in posts {
             match answers.next().unwrap_or(Err(Error::Busy)) {
                 Ok((posted, event)) => {
-                    if posted.duplicate { counters.posts_duplicate.increment() } else { counters.posts.increment() }
+                    if posted.duplicate {
+                        counters.posts_duplicate.increment()
+                    } else {
+                        counters.posts.increment()
+                    }
                     if let Some(event) = event {
                         self.live.unread.note(&self.live, self.tenant, self.id, &event);
                         gap |= self.feed.accept(event) == Accepted::Gap;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::feed::{Feed, FeedKey, calls_person};
 use super::live::{Live, Refused};
-use crate::domain::communities;
+use crate::domain::messaging::history;
 use crate::infra::bus::StreamEvent;
 use crate::kernel::{RoomId, TenantId, UserId};
 use crate::protocol::Channel;
@@ -99,7 +99,7 @@ pub(super) async fn fill(live: &Live, feed: &Arc<Feed>, user: UserId) -> Result<
 
 async fn reload(live: &Live, feed: &Arc<Feed>, user: UserId) -> Result<(), Refused> {
     let (tenant, pg) = (feed.key.tenant, live.db.pg().clone());
-    let rows = live.db.run(async move { communities::list_unread(&pg, tenant, user).await }).await?;
+    let rows = live.db.run(async move { history::list_unread(&pg, tenant, user).await }).await?;
     let counts: HashMap<RoomId, Count> = rows
         .into_iter()
         .map(|row| {
@@ -159,7 +159,8 @@ pub(super) async fn run(live: Arc<Live>) {
 
 /// The map of a person who still looks; one who does not is forgotten.
 fn look(live: &Live, tenant: TenantId, user: UserId) -> Option<Arc<Feed>> {
-    let feed = live.feeds.find(&FeedKey { tenant, channel: Channel::Unread(user.uuid()) }).filter(|feed| feed.is_heard());
+    let feed =
+        live.feeds.find(&FeedKey { tenant, channel: Channel::Unread(user.uuid()) }).filter(|feed| feed.is_heard());
     if feed.is_none() {
         live.unread.forget(tenant, user);
     }
@@ -167,11 +168,14 @@ fn look(live: &Live, tenant: TenantId, user: UserId) -> Option<Arc<Feed>> {
 }
 
 fn count_up(live: &Live, tenant: TenantId, room: RoomId, events: &[StreamEvent]) {
-    let people: Vec<UserId> = live.unread.lock().rooms.get(&(tenant, room)).map(|p| p.iter().copied().collect()).unwrap_or_default();
+    let people: Vec<UserId> =
+        live.unread.lock().rooms.get(&(tenant, room)).map(|p| p.iter().copied().collect()).unwrap_or_default();
     for user in people {
         let Some(feed) = look(live, tenant, user) else { continue };
         let mut state = live.unread.lock();
-        let Some(count) = state.people.get_mut(&(tenant, user)).and_then(|rooms| rooms.get_mut(&room)) else { continue };
+        let Some(count) = state.people.get_mut(&(tenant, user)).and_then(|rooms| rooms.get_mut(&room)) else {
+            continue;
+        };
         for event in events.iter().filter(|event| event.offset > count.last_offset) {
             if &*event.kind == "message.created" && event.actor != Some(user) {
                 count.unread += 1;

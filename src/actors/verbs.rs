@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use governor::clock::{Clock as _, DefaultClock};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -147,9 +147,16 @@ impl Live {
     ///
     /// # Errors
     /// As there.
-    pub async fn remove(&self, scope: &Scope, room: RoomId, message: MessageId, reason: Option<String>) -> Result<u64, Error> {
+    pub async fn remove(
+        &self,
+        scope: &Scope,
+        room: RoomId,
+        message: MessageId,
+        reason: Option<String>,
+    ) -> Result<u64, Error> {
         let ready = self.prepare(scope, room, message).await?;
-        let reason = reason.map(|text| text.trim().chars().take(REASON_MAX).collect::<String>()).filter(|text| !text.is_empty());
+        let reason =
+            reason.map(|text| text.trim().chars().take(REASON_MAX).collect::<String>()).filter(|text| !text.is_empty());
         self.db.run(async move { verbs::remove(&ready.pg, ready.acting(), reason.as_deref()).await }).await
     }
 
@@ -157,7 +164,14 @@ impl Live {
     ///
     /// # Errors
     /// As there.
-    pub async fn react(&self, scope: &Scope, room: RoomId, message: MessageId, emoji: Emoji, add: bool) -> Result<(), Error> {
+    pub async fn react(
+        &self,
+        scope: &Scope,
+        room: RoomId,
+        message: MessageId,
+        emoji: Emoji,
+        add: bool,
+    ) -> Result<(), Error> {
         let ready = self.prepare(scope, room, message).await?;
         self.db.run(async move { verbs::react(&ready.pg, ready.acting(), &emoji, add).await }).await
     }
@@ -198,9 +212,11 @@ impl Live {
     pub async fn typing(&self, scope: &Scope, room: RoomId) -> Result<(), Error> {
         self.reader(scope, room).await?.post?;
         if self.typing_of_person.check_key(&(scope.tenant, scope.user)).is_ok()
-            && let Some(feed) = self.feeds.find(&FeedKey { tenant: scope.tenant, channel: Channel::Typing(room.uuid()) })
+            && let Some(feed) =
+                self.feeds.find(&FeedKey { tenant: scope.tenant, channel: Channel::Typing(room.uuid()) })
         {
-            let body = json!({"user": {"id": scope.user, "handle": &*scope.handle, "display_name": &*scope.display_name}});
+            let body =
+                json!({"user": {"id": scope.user, "handle": &*scope.handle, "display_name": &*scope.display_name}});
             feed.shout("typing", body.to_string().into());
         }
         Ok(())
@@ -210,7 +226,13 @@ impl Live {
     ///
     /// # Errors
     /// [`Error::NotFound`], and those of the database.
-    pub async fn list_messages(&self, scope: &Scope, room: RoomId, window: Window, limit: u32) -> Result<MessagePage, Error> {
+    pub async fn list_messages(
+        &self,
+        scope: &Scope,
+        room: RoomId,
+        window: Window,
+        limit: u32,
+    ) -> Result<MessagePage, Error> {
         self.reader(scope, room).await?;
         let (pg, scope) = (self.db.pg().clone(), scope.clone());
         self.db.run(async move { history::list(&pg, &scope, room, window, limit).await }).await
@@ -288,17 +310,12 @@ impl Live {
         self.counters.recoveries_store.increment();
         let bytes: usize = events.iter().map(|event| event.body.len()).sum();
         // R3: all of it, in order, or nothing.
-        let whole = events.len() as u64 == missed && events.iter().zip(offset + 1..).all(|(event, due)| event.offset == due);
+        let whole =
+            events.len() as u64 == missed && events.iter().zip(offset + 1..).all(|(event, due)| event.offset == due);
         if whole && bytes <= ring.recover.as_usize() {
             return Ok(Some(events.iter().map(super::feed::publication).collect()));
         }
         self.counters.recoveries_refused.increment();
         Ok(None)
     }
-}
-
-/// A time as payloads write it.
-#[must_use]
-pub fn timestamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

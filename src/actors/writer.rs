@@ -64,7 +64,12 @@ impl Writers {
 
     /// Hands a room's posts over; their answers come in the same order. `None` when the writer's queue is full.
     #[must_use]
-    pub fn submit(&self, tenant: TenantId, room: RoomId, drafts: Vec<Arc<Draft>>) -> Option<oneshot::Receiver<Vec<Answer>>> {
+    pub fn submit(
+        &self,
+        tenant: TenantId,
+        room: RoomId,
+        drafts: Vec<Arc<Draft>>,
+    ) -> Option<oneshot::Receiver<Vec<Answer>>> {
         let mut hasher = DefaultHasher::new();
         (tenant, room).hash(&mut hasher);
         let writers = self.queues.len() as u64;
@@ -93,7 +98,9 @@ impl Writer {
                 let Some(job) = self.jobs.recv().await else { return };
                 self.gather(job);
             }
-            while self.turn.len() < QUEUE_MAX && let Ok(job) = self.jobs.try_recv() {
+            while self.turn.len() < QUEUE_MAX
+                && let Ok(job) = self.jobs.try_recv()
+            {
                 self.gather(job);
             }
             let Some(tenant) = self.turn.pop_front() else { continue };
@@ -139,7 +146,9 @@ impl Writer {
                 self.connection = None;
                 self.counters.batches_failed.increment();
                 match failed {
-                    Ok(Err(error)) => tracing::error!(tenant.id = %tenant, rows = drafts.len(), %error, "a batch of posts failed"),
+                    Ok(Err(error)) => {
+                        tracing::error!(tenant.id = %tenant, rows = drafts.len(), %error, "a batch of posts failed")
+                    }
                     _ => tracing::error!(tenant.id = %tenant, rows = drafts.len(), "a batch of posts took too long"),
                 }
                 for job in batch {

@@ -11,8 +11,8 @@ use crate::domain::messaging::{self, MessageText, Posted};
 use crate::infra::bus::StreamId;
 use crate::kernel::{Coded, MessageId, RoomId};
 use crate::protocol::{
-    Answer, Channel, Disconnect, ErrorBody, ErrorCode, HistoryRequest, HistoryResult, PresenceRequest, PresenceResult, PresenceStatsRequest,
-    PresenceStatsResult, PublishRequest, Reply, Request, RpcRequest, RpcResult,
+    Answer, Channel, Disconnect, ErrorBody, ErrorCode, HistoryRequest, HistoryResult, PresenceRequest, PresenceResult,
+    PresenceStatsRequest, PresenceStatsResult, PublishRequest, Reply, Request, RpcRequest, RpcResult,
 };
 
 /// Publications of one history page.
@@ -31,9 +31,12 @@ impl From<messaging::Error> for ErrorBody {
     fn from(error: messaging::Error) -> Self {
         use messaging::Error;
         let code = match &error {
-            Error::NotFound | Error::Banned | Error::TenantSuspended | Error::Archived | Error::Muted | Error::ReadOnly => {
-                ErrorCode::PermissionDenied
-            }
+            Error::NotFound
+            | Error::Banned
+            | Error::TenantSuspended
+            | Error::Archived
+            | Error::Muted
+            | Error::ReadOnly => ErrorCode::PermissionDenied,
             Error::NotAuthor | Error::NotModerator => ErrorCode::PermissionDenied,
             Error::SlowMode { .. } | Error::TooMany { .. } | Error::Busy => ErrorCode::TooManyRequests,
             Error::Db(_) => ErrorCode::Internal,
@@ -45,7 +48,11 @@ impl From<messaging::Error> for ErrorBody {
             | Error::TooManyReactions { .. } => ErrorCode::BadRequest,
         };
         // Internals of the store are nobody's business; everything else says what happened.
-        if matches!(error, Error::Db(_)) { code.into() } else { Self::saying(code, format!("{}: {error}", error.code())) }
+        if matches!(error, Error::Db(_)) {
+            code.into()
+        } else {
+            Self::saying(code, format!("{}: {error}", error.code()))
+        }
     }
 }
 
@@ -61,7 +68,8 @@ impl From<Refused> for messaging::Error {
 
 /// The caller's JSON as a type; what is wrong with it is said in words.
 pub(super) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, ErrorBody> {
-    serde_json::from_slice(data).map_err(|error| ErrorBody::saying(ErrorCode::BadRequest, format!("bad request: {error}")))
+    serde_json::from_slice(data)
+        .map_err(|error| ErrorBody::saying(ErrorCode::BadRequest, format!("bad request: {error}")))
 }
 
 impl Client {
@@ -172,7 +180,9 @@ impl Client {
         let stream = match channel {
             Channel::Room(id) => StreamId::Room(id.into()),
             Channel::User(id) => StreamId::User(id.into()),
-            Channel::Typing(_) | Channel::Unread(_) | Channel::Presence(_) => return Err(ErrorCode::NotAvailable.into()),
+            Channel::Typing(_) | Channel::Unread(_) | Channel::Presence(_) => {
+                return Err(ErrorCode::NotAvailable.into());
+            }
         };
         self.may_hear(&identity, channel).await?;
         let limit = match request.limit {
@@ -187,12 +197,20 @@ impl Client {
             (Some(offset), true) => (1, offset.saturating_sub(1)),
         };
         let page = self.hub.live.list_events(identity.tenant, stream, range, limit, request.reverse).await?;
-        if let Some(asked) = request.since.as_ref().filter(|position| !position.epoch.is_empty() && position.epoch != page.position.epoch) {
+        if let Some(asked) = request
+            .since
+            .as_ref()
+            .filter(|position| !position.epoch.is_empty() && position.epoch != page.position.epoch)
+        {
             tracing::debug!(channel = %channel, offset = asked.offset, "history from another epoch");
             return Err(ErrorCode::UnrecoverablePosition.into());
         }
         let publications = page.events.iter().map(crate::actors::feed::publication).collect();
-        Ok(Answer::History(HistoryResult { publications, epoch: page.position.epoch, offset: page.position.last_offset }))
+        Ok(Answer::History(HistoryResult {
+            publications,
+            epoch: page.position.epoch,
+            offset: page.position.last_offset,
+        }))
     }
 
     async fn presence(self: &Rc<Self>, request: &PresenceRequest) -> Result<Answer, ErrorBody> {

@@ -9,7 +9,8 @@ use crate::actors::live::Refused;
 use crate::domain::identity::IdentityError;
 use crate::kernel::UserId;
 use crate::protocol::{
-    Answer, Channel, ConnectRequest, ConnectResult, Disconnect, ErrorCode, RefreshRequest, RefreshResult, Reply, SubscribeRequest,
+    Answer, Channel, ConnectRequest, ConnectResult, Disconnect, ErrorCode, RefreshRequest, RefreshResult, Reply,
+    SubscribeRequest,
 };
 
 const VERSION: &str = concat!("rialto ", env!("CARGO_PKG_VERSION"));
@@ -95,8 +96,12 @@ impl Client {
         let Ok(known) = self.identity() else { return self.close(Disconnect::BadRequest) };
         match self.identify(&request.token).await {
             Ok(identity) if (identity.tenant, identity.user) == (known.tenant, known.user) => {
-                let result =
-                    RefreshResult { client: self.id.to_string(), version: VERSION.to_owned(), expires: true, ttl: self.ttl(&identity) };
+                let result = RefreshResult {
+                    client: self.id.to_string(),
+                    version: VERSION.to_owned(),
+                    expires: true,
+                    ttl: self.ttl(&identity),
+                };
                 *self.identity.borrow_mut() = Some(identity);
                 self.send(&Reply::answer(id, Answer::Refresh(result)));
             }

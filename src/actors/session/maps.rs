@@ -45,7 +45,8 @@ impl Client {
         }
         let limit = usize::try_from(request.limit).ok().filter(|limit| (1..=PAGE).contains(limit)).unwrap_or(PAGE);
         let (epoch, top, entries, more) = feed.page(&request.cursor, limit);
-        let cursor = if more { entries.last().map(|entry| entry.key.to_string()).unwrap_or_default() } else { String::new() };
+        let cursor =
+            if more { entries.last().map(|entry| entry.key.to_string()).unwrap_or_default() } else { String::new() };
         let state = entries.iter().map(|entry| entry.publication()).collect();
         // Later pages keep the first one's position: what has changed meanwhile comes with the stream.
         let offset = if request.cursor.is_empty() { top } else { request.offset };
@@ -76,7 +77,8 @@ impl Client {
             self.remove_subscription(channel);
             return Err(refused.into());
         }
-        let snapshot = subscription.feed.since(request.offset).filter(|s| *s.epoch == *request.epoch && request.offset <= s.top);
+        let snapshot =
+            subscription.feed.since(request.offset).filter(|s| *s.epoch == *request.epoch && request.offset <= s.top);
         let Some((snapshot, missed)) = snapshot.and_then(|mut s| s.missed.take().map(|missed| (s, missed))) else {
             self.remove_subscription(channel);
             return Err(ErrorCode::UnrecoverablePosition.into());

@@ -26,6 +26,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use uuid::Uuid;
 
 pub use outbox::{Next, Outbox};
+pub use rpc::{METHODS, window};
 pub use subscription::Subscription;
 
 use super::admission::Place;
@@ -33,8 +34,8 @@ use super::hub::Hub;
 use crate::config::Rate;
 use crate::kernel::{RoomId, Scope, TenantId, TenantRole, UserId};
 use crate::protocol::{
-    Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand, decode_frame, encode_reply,
-    ping,
+    Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
+    decode_frame, encode_reply, ping,
 };
 
 /// Bytes of commands that may wait behind a slow one.
@@ -158,7 +159,8 @@ impl Client {
 
     /// Takes a frame as it came from the socket.
     pub fn receive(self: &Rc<Self>, frame: &[u8]) {
-        let limits = Limits { command_bytes: self.hub.live.config.limits.socket.command.as_usize(), ..Limits::default() };
+        let limits =
+            Limits { command_bytes: self.hub.live.config.limits.socket.command.as_usize(), ..Limits::default() };
         let average = frame.len();
         for command in decode_frame(self.format(), frame, limits) {
             match command {

@@ -98,7 +98,12 @@ pub fn window(before: Option<u64>, after: Option<u64>, around: Option<u64>) -> W
 }
 
 /// Calls a method other than `message.create`, which has a road of its own.
-pub(super) async fn call(client: &Rc<Client>, identity: &Identity, method: &str, data: &[u8]) -> Result<Value, ErrorBody> {
+pub(super) async fn call(
+    client: &Rc<Client>,
+    identity: &Identity,
+    method: &str,
+    data: &[u8],
+) -> Result<Value, ErrorBody> {
     let (live, scope) = (&client.hub.live, identity.scope());
     match method {
         "message.edit" => {

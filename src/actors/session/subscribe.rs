@@ -12,7 +12,8 @@ use crate::actors::live::Refused;
 use crate::kernel::RoomId;
 use crate::protocol::subscription::{FLAG_REJECT_UNRECOVERED, SubscriptionType};
 use crate::protocol::{
-    Answer, Channel, ErrorBody, ErrorCode, Reply, Shape, SubscribeRequest, SubscribeResult, Unsubscribe, UnsubscribeRequest,
+    Answer, Channel, ErrorBody, ErrorCode, Reply, Shape, SubscribeRequest, SubscribeResult, Unsubscribe,
+    UnsubscribeRequest,
 };
 
 impl From<Refused> for ErrorBody {
@@ -123,7 +124,8 @@ impl Client {
         if feed.position().is_none() {
             self.hub.live.anchor(feed).await?;
         }
-        let snapshot = feed.since(if request.recover { request.offset } else { u64::MAX }).ok_or(ErrorCode::Internal)?;
+        let snapshot =
+            feed.since(if request.recover { request.offset } else { u64::MAX }).ok_or(ErrorCode::Internal)?;
         let (epoch, top) = (Arc::clone(&snapshot.epoch), snapshot.top);
         let known_epoch = request.epoch.is_empty() || *request.epoch == *epoch;
         let mut publications = None;

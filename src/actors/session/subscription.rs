@@ -37,6 +37,9 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(client: &Rc<Client>, channel: Channel, feed: Arc<Feed>, join_leave: bool) -> Rc<Self> {
+        if join_leave {
+            feed.announce(true);
+        }
         Rc::new(Self {
             client: Rc::downgrade(client),
             outbox: Rc::clone(&client.outbox),
@@ -103,6 +106,14 @@ impl Subscription {
         if let Some(client) = self.client() {
             let channel = self.channel;
             actix_web::rt::spawn(async move { client.end_subscription(channel, why) });
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if self.join_leave {
+            self.feed.announce(false);
         }
     }
 }

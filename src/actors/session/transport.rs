@@ -10,6 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, StreamHandler};
+use actix_http::ws::Item;
 use actix_web_actors::ws;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
@@ -36,24 +37,30 @@ impl Session {
     }
 
     fn close(ctx: &mut ws::WebsocketContext<Self>, why: Disconnect) {
-        ctx.close(Some(ws::CloseReason { code: ws::CloseCode::Other(why.code()), description: Some(why.reason().to_owned()) }));
+        ctx.close(Some(ws::CloseReason {
+            code: ws::CloseCode::Other(why.code()),
+            description: Some(why.reason().to_owned()),
+        }));
         ctx.stop();
     }
 
     fn too_big(&self, ctx: &mut ws::WebsocketContext<Self>) {
-        ctx.close(Some(ws::CloseReason { code: ws::CloseCode::Size, description: Some("the frame is too large".to_owned()) }));
+        ctx.close(Some(ws::CloseReason {
+            code: ws::CloseCode::Size,
+            description: Some("the frame is too large".to_owned()),
+        }));
         self.client.finish();
         ctx.stop();
     }
 
-    fn fragment(&mut self, item: ws::Item, ctx: &mut ws::WebsocketContext<Self>) {
+    fn fragment(&mut self, item: Item, ctx: &mut ws::WebsocketContext<Self>) {
         let (piece, last) = match item {
-            ws::Item::FirstText(piece) | ws::Item::FirstBinary(piece) => {
+            Item::FirstText(piece) | Item::FirstBinary(piece) => {
                 self.fragments.clear();
                 (piece, false)
             }
-            ws::Item::Continue(piece) => (piece, false),
-            ws::Item::Last(piece) => (piece, true),
+            Item::Continue(piece) => (piece, false),
+            Item::Last(piece) => (piece, true),
         };
         if self.fragments.len() + piece.len() > self.frame_max {
             return self.too_big(ctx);

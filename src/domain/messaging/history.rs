@@ -115,7 +115,9 @@ pub enum Window {
 /// Those of the database.
 pub async fn list(pg: &Pg, scope: &Scope, room: RoomId, window: Window, limit: u32) -> Result<MessagePage, Error> {
     let mut tx = pg.tenant(scope.tenant).await?;
-    let mut read = async |range, limit, newest_first| store::list_messages(&mut tx, room, scope.user, range, limit, newest_first).await;
+    let mut read = async |range, limit, newest_first| {
+        store::list_messages(&mut tx, room, scope.user, range, limit, newest_first).await
+    };
     let cut = |items: &mut Vec<MessageView>, limit: u32| {
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
@@ -218,4 +220,44 @@ pub async fn list_events(
     let events = store::list_events(&mut tx, stream, range, limit, newest_first).await?;
     tx.commit().await?;
     Ok(EventPage { position: Position { epoch, last_offset }, events })
+}
+
+/// What is unread in one room.
+#[derive(Debug, Clone)]
+pub struct UnreadRow {
+    pub room_id: RoomId,
+    pub last_offset: u64,
+    pub read_offset: u64,
+    /// Messages of others past the watermark, at most [`UnreadRow::COUNT_MAX`].
+    pub unread: u64,
+    /// Those among them that call the reader.
+    pub mentions: u64,
+    pub muted: bool,
+}
+
+impl UnreadRow {
+    /// Counting stops here: a badge says "99+" anyway.
+    pub const COUNT_MAX: i64 = 100;
+}
+
+/// What is unread in every room that a person may read.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_unread(pg: &Pg, tenant: TenantId, user: UserId) -> Result<Vec<UnreadRow>, Error> {
+    let mut tx = pg.tenant(tenant).await?;
+    let rows = store::list_unread(&mut tx, user, None).await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// What is unread in one room.
+///
+/// # Errors
+/// [`Error::NotFound`] when the person may not read it.
+pub async fn get_unread(pg: &Pg, scope: &Scope, room: RoomId) -> Result<UnreadRow, Error> {
+    let mut tx = pg.tenant(scope.tenant).await?;
+    let rows = store::list_unread(&mut tx, scope.user, Some(room)).await?;
+    tx.commit().await?;
+    rows.into_iter().next().ok_or(Error::NotFound)
 }

@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn groups_are_apart_from_people() {
         let calls = find("@here and @moderators, @ada");
-        assert_eq!((calls.groups, calls.handles), (vec!["here".to_owned(), "role:moderator".to_owned()], vec!["ada".to_owned()]));
+        assert_eq!(
+            (calls.groups, calls.handles),
+            (vec!["here".to_owned(), "role:moderator".to_owned()], vec!["ada".to_owned()])
+        );
     }
 
     #[test]

@@ -48,7 +48,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the statement fails. If the connection broke, the batch may have been committed: senders repeat with the same client ids.
-pub async fn post(conn: &mut PgConnection, tenant: TenantId, at: DateTime<Utc>, drafts: &[Arc<Draft>]) -> Result<Outcome, PgError> {
+pub async fn post(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    at: DateTime<Utc>,
+    drafts: &[Arc<Draft>],
+) -> Result<Outcome, PgError> {
     let mut columns = store::PostColumns::with_capacity(drafts.len());
     for draft in drafts {
         let id = MessageId::generate();
@@ -64,9 +69,12 @@ pub async fn post(conn: &mut PgConnection, tenant: TenantId, at: DateTime<Utc>, 
                     StreamEvent { offset, kind: kind.into(), body: body.into(), actor: None, calls: Arc::from([]) };
                 outcome.personal.push((StreamId::User(recipient), event));
             }
-            store::PostRow::Refused { code, retry_after_s } => outcome.answers.push(Err(Error::from_refusal(&code, retry_after_s))),
+            store::PostRow::Refused { code, retry_after_s } => {
+                outcome.answers.push(Err(Error::from_refusal(&code, retry_after_s)))
+            }
             store::PostRow::Stored { ord, posted, tail } => {
-                let event = (!posted.duplicate).then(|| event_of(&columns, ord, &drafts[ord], posted.offset, tail.as_deref()));
+                let event =
+                    (!posted.duplicate).then(|| event_of(&columns, ord, &drafts[ord], posted.offset, tail.as_deref()));
                 outcome.answers.push(Ok((posted, event)));
             }
         }
@@ -77,9 +85,16 @@ pub async fn post(conn: &mut PgConnection, tenant: TenantId, at: DateTime<Utc>, 
 /// The stored event as the function wrote it: head, then the tail it resolved, or the empty one.
 fn event_of(columns: &store::PostColumns, ord: usize, draft: &Draft, offset: u64, tail: Option<&str>) -> StreamEvent {
     let body = [columns.head(ord), tail.unwrap_or(store::EMPTY_TAIL)].concat();
-    let mut calls: Vec<String> = columns.groups(ord).split(',').filter(|g| !g.is_empty()).map(ToOwned::to_owned).collect();
+    let mut calls: Vec<String> =
+        columns.groups(ord).split(',').filter(|g| !g.is_empty()).map(ToOwned::to_owned).collect();
     calls.extend(tail.map(mentioned).unwrap_or_default());
-    StreamEvent { offset, kind: Arc::from("message.created"), body: body.into(), actor: Some(draft.author), calls: calls.into() }
+    StreamEvent {
+        offset,
+        kind: Arc::from("message.created"),
+        body: body.into(),
+        actor: Some(draft.author),
+        calls: calls.into(),
+    }
 }
 
 /// The people named in a tail, as `user:<id>`.
@@ -94,7 +109,9 @@ fn mentioned(tail: &str) -> Vec<String> {
     }
     // A tail closes the message and the body, so that behind any head it makes valid JSON again.
     let body = [r#"{"message":{"head":0"#, tail].concat();
-    serde_json::from_str::<Body>(&body).map(|b| b.message.mentions.iter().map(|id| format!("user:{id}")).collect()).unwrap_or_default()
+    serde_json::from_str::<Body>(&body)
+        .map(|b| b.message.mentions.iter().map(|id| format!("user:{id}")).collect())
+        .unwrap_or_default()
 }
 
 /// Payload v1 of a new message, up to and including its text; the store appends mentions and reply, which it alone can resolve.
@@ -143,7 +160,10 @@ mod tests {
     fn people_called_are_read_back_from_the_tail() {
         let id = Uuid::nil();
         assert_eq!(mentioned(&format!(r#","mentions":["{id}"],"reply_to":null}}}}"#)), [format!("user:{id}")]);
-        assert_eq!(mentioned(&format!(r#","mentions":["{id}"],"reply_to":{{"id":"{id}","offset":4}}}}}}"#)), [format!("user:{id}")]);
+        assert_eq!(
+            mentioned(&format!(r#","mentions":["{id}"],"reply_to":{{"id":"{id}","offset":4}}}}}}"#)),
+            [format!("user:{id}")]
+        );
         assert!(mentioned(r#","mentions":[],"reply_to":{"id":"x","offset":4}}}"#).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::history::{Author, Deletion, EditView, MessageView, ReactionView, ReplyView};
+use super::history::{Author, Deletion, EditView, MessageView, ReactionView, ReplyView, UnreadRow};
 use super::{Draft, Posted};
 use crate::infra::bus::{StreamEvent, StreamId};
 use crate::infra::pg::{PgError, TenantTx};
@@ -29,7 +29,12 @@ pub(super) struct PostColumns {
 
 impl PostColumns {
     pub(super) fn with_capacity(rows: usize) -> Self {
-        Self { ids: Vec::with_capacity(rows), texts: Vec::with_capacity(rows), heads: Vec::with_capacity(rows), ..Self::default() }
+        Self {
+            ids: Vec::with_capacity(rows),
+            texts: Vec::with_capacity(rows),
+            heads: Vec::with_capacity(rows),
+            ..Self::default()
+        }
     }
 
     pub(super) fn push(&mut self, id: MessageId, draft: &Draft, head: String, handles: String, groups: String) {
@@ -96,12 +101,17 @@ pub(super) async fn post_messages(
             },
             (None, None, Some(id)) => PostRow::Stored {
                 ord: usize::try_from(row.ord - 1).unwrap_or_default(),
-                posted: Posted { id: id.into(), offset: offset(row.event_offset), duplicate: row.duplicate.unwrap_or_default() },
+                posted: Posted {
+                    id: id.into(),
+                    offset: offset(row.event_offset),
+                    duplicate: row.duplicate.unwrap_or_default(),
+                },
                 tail: row.tail,
             },
-            (None, refusal, _) => {
-                PostRow::Refused { code: refusal.unwrap_or_else(|| "not_found".to_owned()), retry_after_s: row.retry_after_s }
-            }
+            (None, refusal, _) => PostRow::Refused {
+                code: refusal.unwrap_or_else(|| "not_found".to_owned()),
+                retry_after_s: row.retry_after_s,
+            },
         })
         .collect())
 }
@@ -120,10 +130,13 @@ pub(super) async fn lock_stream(tx: &mut TenantTx, stream: StreamId) -> Result<O
 
 /// A stream's epoch and last offset.
 pub(super) async fn position(tx: &mut TenantTx, stream: StreamId) -> Result<Option<(String, u64)>, PgError> {
-    let row =
-        sqlx::query!("SELECT epoch, last_offset FROM streams WHERE tenant_id = $1 AND id = $2", tx.tenant().uuid(), stream.uuid())
-            .fetch_optional(tx.conn())
-            .await?;
+    let row = sqlx::query!(
+        "SELECT epoch, last_offset FROM streams WHERE tenant_id = $1 AND id = $2",
+        tx.tenant().uuid(),
+        stream.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     Ok(row.map(|r| (r.epoch, r.last_offset.cast_unsigned())))
 }
 
@@ -136,7 +149,8 @@ pub(super) async fn list_events(
     newest_first: bool,
 ) -> Result<Vec<StreamEvent>, PgError> {
     let (tenant, id) = (tx.tenant().uuid(), stream.uuid());
-    let (from, to, limit) = (from.min(i64::MAX as u64).cast_signed(), to.min(i64::MAX as u64).cast_signed(), i64::from(limit));
+    let (from, to, limit) =
+        (from.min(i64::MAX as u64).cast_signed(), to.min(i64::MAX as u64).cast_signed(), i64::from(limit));
     let event = |offset: i64, kind: String, actor: Option<Uuid>, body: String| StreamEvent {
         offset: offset.cast_unsigned(),
         kind: kind.into(),
@@ -157,7 +171,11 @@ pub(super) async fn list_events(
     let rows = sqlx::query!(
         "SELECT event_offset, kind, actor_id, body FROM events
           WHERE tenant_id = $1 AND stream_id = $2 AND event_offset BETWEEN $3 AND $4 ORDER BY event_offset LIMIT $5",
-        tenant, id, from, to, limit
+        tenant,
+        id,
+        from,
+        to,
+        limit
     )
     .fetch_all(tx.conn())
     .await?;
@@ -211,19 +229,31 @@ pub(super) async fn find_callable(tx: &mut TenantTx, room: RoomId, handles: &[St
 
 /// Replaces a message's text, keeping the one before.
 pub(super) async fn replace_text(
-    tx: &mut TenantTx, id: MessageId, before: &Stored, text: &str, mentioned: &[Uuid], at: DateTime<Utc>,
+    tx: &mut TenantTx,
+    id: MessageId,
+    before: &Stored,
+    text: &str,
+    mentioned: &[Uuid],
+    at: DateTime<Utc>,
 ) -> Result<(), PgError> {
     let tenant = tx.tenant().uuid();
     sqlx::query!(
         "INSERT INTO message_edits (tenant_id, message_id, version, text, written_at)
          SELECT $1, $2, count(*) + 1, $3, $4 FROM message_edits WHERE tenant_id = $1 AND message_id = $2",
-        tenant, id.uuid(), before.text, before.edited_at.unwrap_or(before.created_at)
+        tenant,
+        id.uuid(),
+        before.text,
+        before.edited_at.unwrap_or(before.created_at)
     )
     .execute(tx.conn())
     .await?;
     sqlx::query!(
         "UPDATE messages SET text = $3, edited_at = $4, mentioned = $5 WHERE tenant_id = $1 AND id = $2",
-        tenant, id.uuid(), text, at, mentioned
+        tenant,
+        id.uuid(),
+        text,
+        at,
+        mentioned
     )
     .execute(tx.conn())
     .await?;
@@ -232,7 +262,12 @@ pub(super) async fn replace_text(
 
 /// Empties a message, its earlier versions and the bodies of its earlier events; answers the emptied events of the room's stream.
 pub(super) async fn blank(
-    tx: &mut TenantTx, room: RoomId, id: MessageId, by: UserId, reason: Option<&str>, at: DateTime<Utc>,
+    tx: &mut TenantTx,
+    room: RoomId,
+    id: MessageId,
+    by: UserId,
+    reason: Option<&str>,
+    at: DateTime<Utc>,
 ) -> Result<Vec<(u64, String)>, PgError> {
     let tenant = tx.tenant().uuid();
     sqlx::query!(
@@ -242,12 +277,18 @@ pub(super) async fn blank(
     )
     .execute(tx.conn())
     .await?;
-    sqlx::query!("DELETE FROM message_edits WHERE tenant_id = $1 AND message_id = $2", tenant, id.uuid()).execute(tx.conn()).await?;
-    sqlx::query!("DELETE FROM reactions WHERE tenant_id = $1 AND message_id = $2", tenant, id.uuid()).execute(tx.conn()).await?;
+    sqlx::query!("DELETE FROM message_edits WHERE tenant_id = $1 AND message_id = $2", tenant, id.uuid())
+        .execute(tx.conn())
+        .await?;
+    sqlx::query!("DELETE FROM reactions WHERE tenant_id = $1 AND message_id = $2", tenant, id.uuid())
+        .execute(tx.conn())
+        .await?;
     sqlx::query!(
         "DELETE FROM mentions WHERE tenant_id = $1 AND room_id = $2
             AND event_offset = (SELECT event_offset FROM messages WHERE tenant_id = $1 AND id = $3)",
-        tenant, room.uuid(), id.uuid()
+        tenant,
+        room.uuid(),
+        id.uuid()
     )
     .execute(tx.conn())
     .await?;
@@ -263,7 +304,13 @@ pub(super) async fn blank(
 }
 
 /// Adds a reaction unless it is there; answers whether it is new.
-pub(super) async fn add_reaction(tx: &mut TenantTx, id: MessageId, emoji: &str, user: UserId, at: DateTime<Utc>) -> Result<bool, PgError> {
+pub(super) async fn add_reaction(
+    tx: &mut TenantTx,
+    id: MessageId,
+    emoji: &str,
+    user: UserId,
+    at: DateTime<Utc>,
+) -> Result<bool, PgError> {
     let done = sqlx::query!(
         "INSERT INTO reactions (tenant_id, message_id, emoji, user_id, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         tx.tenant().uuid(), id.uuid(), emoji, user.uuid(), at
@@ -274,10 +321,18 @@ pub(super) async fn add_reaction(tx: &mut TenantTx, id: MessageId, emoji: &str, 
 }
 
 /// Takes a reaction back; answers whether it was there.
-pub(super) async fn remove_reaction(tx: &mut TenantTx, id: MessageId, emoji: &str, user: UserId) -> Result<bool, PgError> {
+pub(super) async fn remove_reaction(
+    tx: &mut TenantTx,
+    id: MessageId,
+    emoji: &str,
+    user: UserId,
+) -> Result<bool, PgError> {
     let done = sqlx::query!(
         "DELETE FROM reactions WHERE tenant_id = $1 AND message_id = $2 AND emoji = $3 AND user_id = $4",
-        tx.tenant().uuid(), id.uuid(), emoji, user.uuid()
+        tx.tenant().uuid(),
+        id.uuid(),
+        emoji,
+        user.uuid()
     )
     .execute(tx.conn())
     .await?;
@@ -296,10 +351,17 @@ pub(super) async fn count_other_emoji(tx: &mut TenantTx, id: MessageId, emoji: &
 }
 
 /// Pins or unpins a message.
-pub(super) async fn set_pin(tx: &mut TenantTx, id: MessageId, pin: Option<(UserId, DateTime<Utc>)>) -> Result<(), PgError> {
+pub(super) async fn set_pin(
+    tx: &mut TenantTx,
+    id: MessageId,
+    pin: Option<(UserId, DateTime<Utc>)>,
+) -> Result<(), PgError> {
     sqlx::query!(
         "UPDATE messages SET pinned_by = $3, pinned_at = $4 WHERE tenant_id = $1 AND id = $2",
-        tx.tenant().uuid(), id.uuid(), pin.map(|(user, _)| user.uuid()) as Option<Uuid>, pin.map(|(_, at)| at)
+        tx.tenant().uuid(),
+        id.uuid(),
+        pin.map(|(user, _)| user.uuid()) as Option<Uuid>,
+        pin.map(|(_, at)| at)
     )
     .execute(tx.conn())
     .await?;
@@ -307,7 +369,13 @@ pub(super) async fn set_pin(tx: &mut TenantTx, id: MessageId, pin: Option<(UserI
 }
 
 /// Moves a person's watermark forward, never back and never past the stream.
-pub(super) async fn move_read(tx: &mut TenantTx, room: RoomId, user: UserId, offset: u64, at: DateTime<Utc>) -> Result<(), PgError> {
+pub(super) async fn move_read(
+    tx: &mut TenantTx,
+    room: RoomId,
+    user: UserId,
+    offset: u64,
+    at: DateTime<Utc>,
+) -> Result<(), PgError> {
     sqlx::query!(
         "INSERT INTO read_states (tenant_id, user_id, room_id, read_offset, updated_at)
          SELECT $1, $2, $3, least($4, s.last_offset), $5 FROM streams s WHERE s.tenant_id = $1 AND s.id = $3
@@ -321,7 +389,13 @@ pub(super) async fn move_read(tx: &mut TenantTx, room: RoomId, user: UserId, off
 }
 
 /// Mutes or unmutes a room for one person.
-pub(super) async fn set_muted(tx: &mut TenantTx, room: RoomId, user: UserId, muted: bool, at: DateTime<Utc>) -> Result<(), PgError> {
+pub(super) async fn set_muted(
+    tx: &mut TenantTx,
+    room: RoomId,
+    user: UserId,
+    muted: bool,
+    at: DateTime<Utc>,
+) -> Result<(), PgError> {
     sqlx::query!(
         "INSERT INTO read_states (tenant_id, user_id, room_id, muted, updated_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT ON CONSTRAINT read_states_pkey DO UPDATE SET muted = excluded.muted, updated_at = excluded.updated_at",
@@ -334,7 +408,12 @@ pub(super) async fn set_muted(tx: &mut TenantTx, room: RoomId, user: UserId, mut
 
 /// Messages of a room with offsets in `from..=to`, at most `limit`; ascending, or descending when `newest_first`.
 pub(super) async fn list_messages(
-    tx: &mut TenantTx, room: RoomId, reader: UserId, (from, to): (u64, u64), limit: u32, newest_first: bool,
+    tx: &mut TenantTx,
+    room: RoomId,
+    reader: UserId,
+    (from, to): (u64, u64),
+    limit: u32,
+    newest_first: bool,
 ) -> Result<Vec<MessageView>, PgError> {
     let bound = |offset: u64| offset.min(i64::MAX as u64).cast_signed();
     let sign = if newest_first { -1 } else { 1 };
@@ -371,7 +450,9 @@ pub(super) async fn list_messages(
 pub(super) async fn find_offset(tx: &mut TenantTx, room: RoomId, id: MessageId) -> Result<Option<u64>, PgError> {
     let offset = sqlx::query_scalar!(
         "SELECT event_offset FROM messages WHERE tenant_id = $1 AND id = $2 AND room_id = $3",
-        tx.tenant().uuid(), id.uuid(), room.uuid()
+        tx.tenant().uuid(),
+        id.uuid(),
+        room.uuid()
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -394,11 +475,60 @@ pub(super) async fn list_edits(tx: &mut TenantTx, id: MessageId) -> Result<Vec<E
     let rows = sqlx::query_as!(
         EditView,
         "SELECT text, written_at AS at FROM message_edits WHERE tenant_id = $1 AND message_id = $2 ORDER BY version",
-        tx.tenant().uuid(), id.uuid()
+        tx.tenant().uuid(),
+        id.uuid()
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
+}
+
+/// What is unread in the rooms that a person may read, or in one of them.
+pub(super) async fn list_unread(
+    tx: &mut TenantTx,
+    user: UserId,
+    room: Option<RoomId>,
+) -> Result<Vec<UnreadRow>, PgError> {
+    let rows = sqlx::query!(
+        r#"SELECT r.id, s.last_offset, coalesce(w.read_offset, 0) AS "read_offset!", coalesce(w.muted, false) AS "muted!",
+                  u.count AS "unread!", m.count AS "mentions!"
+             FROM rooms r
+             JOIN streams s ON s.tenant_id = $1 AND s.id = r.id
+             LEFT JOIN community_members c
+               ON c.tenant_id = $1 AND c.community_id = r.community_id AND c.user_id = $2 AND c.state = 'active'
+             LEFT JOIN room_members rm ON rm.tenant_id = $1 AND rm.room_id = r.id AND rm.user_id = $2
+             LEFT JOIN read_states w ON w.tenant_id = $1 AND w.user_id = $2 AND w.room_id = r.id
+            CROSS JOIN LATERAL (
+                  SELECT count(*) FROM (
+                      SELECT 1 FROM messages x
+                       WHERE x.tenant_id = $1 AND x.room_id = r.id AND x.event_offset > coalesce(w.read_offset, 0)
+                         AND x.author_id <> $2 AND x.deleted_at IS NULL
+                       LIMIT $4) y) u
+            CROSS JOIN LATERAL (
+                  SELECT count(*) FROM (
+                      SELECT 1 FROM mentions x
+                       WHERE x.tenant_id = $1 AND x.room_id = r.id AND x.event_offset > coalesce(w.read_offset, 0)
+                         AND x.target IN ('user:' || $2::uuid, 'here', 'role:' || coalesce(c.role, 'member'))
+                       LIMIT $4) y) m
+            WHERE r.tenant_id = $1 AND ($3::uuid IS NULL OR r.id = $3)
+              AND CASE WHEN r.kind IN ('public', 'announcement') THEN c.user_id IS NOT NULL
+                       WHEN r.kind = 'private' THEN c.user_id IS NOT NULL AND rm.user_id IS NOT NULL
+                       ELSE rm.user_id IS NOT NULL END"#,
+        tx.tenant().uuid(), user.uuid(), room.map(RoomId::uuid) as Option<Uuid>, UnreadRow::COUNT_MAX
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| UnreadRow {
+            room_id: r.id.into(),
+            last_offset: r.last_offset.cast_unsigned(),
+            read_offset: r.read_offset.cast_unsigned(),
+            unread: r.unread.cast_unsigned(),
+            mentions: r.mentions.cast_unsigned(),
+            muted: r.muted,
+        })
+        .collect())
 }
 
 struct MessageRow {
@@ -443,8 +573,13 @@ impl From<MessageRow> for MessageView {
             }),
             _ => None,
         };
-        let reactions =
-            row.emoji.into_iter().zip(row.counts).zip(row.mine).map(|((emoji, count), me)| ReactionView { emoji, count, me }).collect();
+        let reactions = row
+            .emoji
+            .into_iter()
+            .zip(row.counts)
+            .zip(row.mine)
+            .map(|((emoji, count), me)| ReactionView { emoji, count, me })
+            .collect();
         Self {
             id: row.id.into(),
             room_id: row.room_id.into(),
@@ -454,7 +589,9 @@ impl From<MessageRow> for MessageView {
             text: row.text,
             at: row.created_at,
             edited_at: row.edited_at,
-            deletion: row.deleted_at.map(|_| Deletion { by_moderator: row.deleted_by != Some(row.author_id), reason: row.deletion_reason }),
+            deletion: row
+                .deleted_at
+                .map(|_| Deletion { by_moderator: row.deleted_by != Some(row.author_id), reason: row.deletion_reason }),
             deleted_at: row.deleted_at,
             reply_to,
             reactions,

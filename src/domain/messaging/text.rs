@@ -26,7 +26,11 @@ impl MessageText {
         }
         // PostgreSQL stores no NUL, and no other control character means anything to a reader.
         let clean = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-        if text.chars().all(clean) { Ok(Self(text.into())) } else { Ok(Self(text.chars().filter(|c| clean(*c)).collect())) }
+        if text.chars().all(clean) {
+            Ok(Self(text.into()))
+        } else {
+            Ok(Self(text.chars().filter(|c| clean(*c)).collect()))
+        }
     }
 
     /// The text.
@@ -50,13 +54,19 @@ impl Emoji {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let name = text.strip_prefix(':').and_then(|rest| rest.strip_suffix(':'));
         let good = match name {
-            Some(name) => (2..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+')),
+            Some(name) => {
+                (2..=32).contains(&name.len())
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'))
+            }
             // Flags, keycaps and families are several code points, all of them outside letters and white space.
             None => {
                 text.len() <= Self::BYTES_MAX
                     && !text.is_empty()
                     && text.chars().any(|c| !c.is_ascii())
-                    && text.chars().all(|c| (!c.is_alphabetic() && !c.is_whitespace() && !c.is_control() && !c.is_ascii()) || matches!(c, '0'..='9' | '#' | '*'))
+                    && text.chars().all(|c| {
+                        (!c.is_alphabetic() && !c.is_whitespace() && !c.is_control() && !c.is_ascii())
+                            || matches!(c, '0'..='9' | '#' | '*')
+                    })
             }
         };
         if good { Ok(Self(text.into())) } else { Err(Error::BadEmoji) }
@@ -82,10 +92,16 @@ mod tests {
     #[test]
     fn a_blank_or_overlong_text_is_refused_by_name() {
         assert_eq!(MessageText::parse(" \n ").err().map(|e| matches!(e, Error::TextEmpty)), Some(true));
-        assert_eq!(MessageText::parse(&"x".repeat(8_001)).err().map(|e| matches!(e, Error::TextTooLong { .. })), Some(true));
+        assert_eq!(
+            MessageText::parse(&"x".repeat(8_001)).err().map(|e| matches!(e, Error::TextTooLong { .. })),
+            Some(true)
+        );
         assert!(MessageText::parse(&"é".repeat(8_000)).is_ok());
         assert_eq!(MessageText::parse(&"\u{1F600}".repeat(8_000)).map(|t| t.as_str().len()).ok(), Some(32_000));
-        assert_eq!(MessageText::parse(&"\u{1F600}".repeat(8_001)).err().map(|e| matches!(e, Error::TextTooLong { .. })), Some(true));
+        assert_eq!(
+            MessageText::parse(&"\u{1F600}".repeat(8_001)).err().map(|e| matches!(e, Error::TextTooLong { .. })),
+            Some(true)
+        );
     }
 
     #[test]

@@ -77,7 +77,8 @@ pub async fn edit(pg: &Pg, acting: Acting<'_>, text: MessageText) -> Result<u64,
     let called = store::find_callable(&mut tx, acting.room, &mentions::find(text.as_str()).handles).await?;
     store::replace_text(&mut tx, acting.message, &message, text.as_str(), &called, acting.at).await?;
     let edited_at = acting.at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let extra = json!({"message": {"id": acting.message, "text": text.as_str(), "edited_at": edited_at, "mentions": called}});
+    let extra =
+        json!({"message": {"id": acting.message, "text": text.as_str(), "edited_at": edited_at, "mentions": called}});
     let offset = acting.append(&mut tx, "message.edited", extra).await?;
     tx.commit().await?;
     Ok(offset)
@@ -99,7 +100,8 @@ pub async fn remove(pg: &Pg, acting: Acting<'_>, reason: Option<&str>) -> Result
     let blanked = store::blank(&mut tx, acting.room, acting.message, acting.scope.user, reason, acting.at).await?;
     let events = blanked.into_iter().map(|(offset, body)| (offset, body.into())).collect();
     tx.announce(News::Blanked { tenant: acting.scope.tenant, stream: StreamId::Room(acting.room), events });
-    let offset = acting.append(&mut tx, "message.deleted", json!({"by_moderator": by_moderator, "reason": reason})).await?;
+    let offset =
+        acting.append(&mut tx, "message.deleted", json!({"by_moderator": by_moderator, "reason": reason})).await?;
     tx.commit().await?;
     Ok(offset)
 }
