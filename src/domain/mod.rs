@@ -3,3 +3,5 @@
 
 pub mod communities;
 pub mod events;
+pub mod identity;
+pub mod tenancy;
