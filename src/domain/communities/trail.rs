@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Error, store};
+use super::Error;
+use crate::domain::tenancy::audit::{self, Entry};
 use crate::infra::pg::TenantTx;
 use crate::kernel::Scope;
 
@@ -14,6 +15,5 @@ pub(super) async fn record(
     (action, target): (&'static str, String),
     detail: Value,
 ) -> Result<(), Error> {
-    store::audit::insert(tx, scope.user, (action, &target), &detail, now).await?;
-    Ok(())
+    Ok(audit::record(tx, now, Entry { actor: Some(scope.user), action, target, detail }).await?)
 }

@@ -1,6 +1,5 @@
 //! SQL of communities and rooms, by what it reads and writes.
 
-pub mod audit;
 pub mod communities;
 pub mod grants;
 pub mod invites;
