@@ -25,11 +25,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the listener hears besides replies to its own commands.
 pub enum Event<'a> {
     Subscribed(&'a Subscribed),
-    Publication {
-        channel: &'a [u8],
-        offset: u64,
-        body: &'a [u8],
-    },
+    Publication { channel: &'a [u8], offset: u64, body: &'a [u8] },
 }
 
 type Listener = Box<dyn FnMut(Event<'_>)>;
@@ -73,12 +69,7 @@ pub struct Client {
 
 impl Dialer {
     /// Opens and authenticates. `room` is where the peers without a subscribe command put the connection.
-    pub async fn open(
-        &self,
-        token: &str,
-        room: &str,
-        listener: impl FnMut(Event<'_>) + 'static,
-    ) -> Result<Client> {
+    pub async fn open(&self, token: &str, room: &str, listener: impl FnMut(Event<'_>) + 'static) -> Result<Client> {
         let mut headers = Vec::new();
         if let Some(subprotocol) = self.wire.subprotocol() {
             headers.push(("Sec-WebSocket-Protocol", subprotocol));
@@ -86,8 +77,7 @@ impl Dialer {
         if let Some(tenant) = &self.tenant {
             headers.push(("Rialto-Tenant", tenant));
         }
-        let opened =
-            Socket::open(&self.sources, &self.target, &self.wire.path(room), &headers).await;
+        let opened = Socket::open(&self.sources, &self.target, &self.wire.path(room), &headers).await;
         let (socket, reader) = opened.context("opening a socket")?;
         let socket = Rc::new(socket);
         let waiting = Rc::default();
@@ -100,14 +90,7 @@ impl Dialer {
             Rc::clone(&leaving),
             Box::new(listener),
         ));
-        let client = Client {
-            socket,
-            wire: self.wire,
-            next_id: Cell::new(HELLO_ID),
-            waiting,
-            task,
-            leaving,
-        };
+        let client = Client { socket, wire: self.wire, next_id: Cell::new(HELLO_ID), waiting, task, leaving };
         let id = client.id();
         if let Some(hello) = self.wire.connect(id, token) {
             client.ask(id, hello).await.context("connecting")?;
@@ -151,11 +134,7 @@ impl Client {
         let Some(command) = self.wire.subscribe(id, channel, position) else {
             return Ok(true);
         };
-        match self
-            .ask(id, command)
-            .await
-            .with_context(|| format!("subscribing to {channel}"))?
-        {
+        match self.ask(id, command).await.with_context(|| format!("subscribing to {channel}"))? {
             Answer::Subscribed(subscribed) => Ok(subscribed.recovered),
             _ => bail!("an unexpected reply to subscribe"),
         }
@@ -165,10 +144,7 @@ impl Client {
     pub async fn publish(&self, channel: &str, text: &str) -> Result<()> {
         if self.wire.replies() {
             let id = self.id();
-            let data = format!(
-                r#"{{"client_id":"{}","text":"{text}"}}"#,
-                uuid::Uuid::new_v4()
-            );
+            let data = format!(r#"{{"client_id":"{}","text":"{text}"}}"#, uuid::Uuid::new_v4());
             self.ask(id, self.wire.publish(id, channel, &data)).await?;
         } else {
             let id = marker_of(text.as_bytes()).unwrap_or_default() as u32 | ECHO;
@@ -180,14 +156,8 @@ impl Client {
     /// Rialto's `message.create`, which answers with the offset. It needs no subscription.
     pub async fn create_message(&self, room_id: &str, text: &str) -> Result<u64> {
         let id = self.id();
-        let data = format!(
-            r#"{{"room_id":"{room_id}","client_id":"{}","text":"{text}"}}"#,
-            uuid::Uuid::new_v4()
-        );
-        match self
-            .ask(id, self.wire.rpc(id, "message.create", &data))
-            .await?
-        {
+        let data = format!(r#"{{"room_id":"{room_id}","client_id":"{}","text":"{text}"}}"#, uuid::Uuid::new_v4());
+        match self.ask(id, self.wire.rpc(id, "message.create", &data)).await? {
             Answer::Posted { offset } => Ok(offset),
             _ => bail!("message.create answered without an offset"),
         }
@@ -242,20 +212,12 @@ async fn listen(
                 return;
             }
             dialer.wire.hear(&frame, &mut |heard| match heard {
-                Heard::Publication {
-                    channel,
-                    offset,
-                    body,
-                } => {
+                Heard::Publication { channel, offset, body } => {
                     if !dialer.wire.replies() && !waiting.borrow().is_empty() {
                         let id = marker_of(body).unwrap_or_default() as u32 | ECHO;
                         answer(&waiting, id, Answer::Done);
                     }
-                    listener(Event::Publication {
-                        channel,
-                        offset,
-                        body,
-                    });
+                    listener(Event::Publication { channel, offset, body });
                 }
                 Heard::Replied { id, answer: reply } => {
                     if let Answer::Subscribed(subscribed) = &reply {
@@ -269,10 +231,7 @@ async fn listen(
             });
         });
         let ended = match received.await {
-            Ok(0) => Some(
-                lost.take()
-                    .unwrap_or_else(|| "closed by the server".to_owned()),
-            ),
+            Ok(0) => Some(lost.take().unwrap_or_else(|| "closed by the server".to_owned())),
             Ok(_) => None,
             Err(error) => Some(lost.take().unwrap_or_else(|| error.to_string())),
         };

@@ -9,7 +9,5 @@ pub fn now() -> Instant {
 
 /// Seconds since 1970, only to tell one run's accounts and files from another's.
 pub fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -62,17 +62,12 @@ struct Report {
 /// Answers whether every promise was kept and every bar reached.
 pub async fn compare(args: CompareArgs) -> Result<bool> {
     fs::create_dir_all(&args.logs)?;
-    let programs = Programs {
-        rialto: args.rialto.clone(),
-        centrifugo: args.centrifugo.clone(),
-        peers: args.peers.clone(),
-    };
+    let programs =
+        Programs { rialto: args.rialto.clone(), centrifugo: args.centrifugo.clone(), peers: args.peers.clone() };
     let mut plan = Vec::new();
     for mut scenario in read_scenarios(&args)? {
         if !args.servers.is_empty() {
-            scenario
-                .servers
-                .retain(|server| args.servers.contains(server));
+            scenario.servers.retain(|server| args.servers.contains(server));
         }
         programs.check(&scenario.servers)?;
         if args.quick {
@@ -83,11 +78,7 @@ pub async fn compare(args: CompareArgs) -> Result<bool> {
         }
     }
     let rounds = if args.quick { 1 } else { args.rounds };
-    let mut report = Report {
-        machine: machine(),
-        rounds,
-        rows: Vec::new(),
-    };
+    let mut report = Report { machine: machine(), rounds, rows: Vec::new() };
     let mut failed = Vec::new();
     for scenario in &plan {
         match in_turns(scenario, &programs, rounds, &args).await {
@@ -105,60 +96,33 @@ pub async fn compare(args: CompareArgs) -> Result<bool> {
         write(&args, &report)?;
     }
     if !failed.is_empty() {
-        bail!(
-            "these scenarios did not run to their end: {}",
-            failed.join(", ")
-        );
+        bail!("these scenarios did not run to their end: {}", failed.join(", "));
     }
-    Ok(report
-        .rows
-        .iter()
-        .all(|row| !row.broken() && row.bars.iter().all(|bar| bar.reached)))
+    Ok(report.rows.iter().all(|row| !row.broken() && row.bars.iter().all(|bar| bar.reached)))
 }
 
 fn read_scenarios(args: &CompareArgs) -> Result<Vec<Scenario>> {
-    let entries = fs::read_dir(&args.scenarios)
-        .with_context(|| format!("reading {}", args.scenarios.display()))?;
+    let entries = fs::read_dir(&args.scenarios).with_context(|| format!("reading {}", args.scenarios.display()))?;
     let mut files: Vec<_> = entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
         .collect();
     files.sort();
-    let mut scenarios = files
-        .iter()
-        .map(|file| Scenario::read(file))
-        .collect::<Result<Vec<_>>>()?;
-    if let Some(unknown) = args
-        .only
-        .iter()
-        .find(|name| !scenarios.iter().any(|scenario| scenario.name == **name))
-    {
-        bail!(
-            "there is no scenario {unknown} in {}",
-            args.scenarios.display()
-        );
+    let mut scenarios = files.iter().map(|file| Scenario::read(file)).collect::<Result<Vec<_>>>()?;
+    if let Some(unknown) = args.only.iter().find(|name| !scenarios.iter().any(|scenario| scenario.name == **name)) {
+        bail!("there is no scenario {unknown} in {}", args.scenarios.display());
     }
     scenarios.retain(|scenario| args.only.is_empty() || args.only.contains(&scenario.name));
     Ok(scenarios)
 }
 
-async fn in_turns(
-    scenario: &Scenario,
-    programs: &Programs,
-    rounds: usize,
-    args: &CompareArgs,
-) -> Result<Row> {
+async fn in_turns(scenario: &Scenario, programs: &Programs, rounds: usize, args: &CompareArgs) -> Result<Row> {
     let mut outcomes: BTreeMap<Server, Vec<Outcome>> = BTreeMap::new();
     for round in 0..rounds {
         for turn in 0..scenario.servers.len() {
             let server = scenario.servers[(round + turn) % scenario.servers.len()];
-            say(&format!(
-                "{} round {} of {rounds}: {}",
-                scenario.name,
-                round + 1,
-                server.name()
-            ));
+            say(&format!("{} round {} of {rounds}: {}", scenario.name, round + 1, server.name()));
             let running = programs.start(server, &args.logs).await?;
             let measured = Measured {
                 server,
@@ -177,10 +141,7 @@ async fn in_turns(
                 .await
                 .with_context(|| format!("{} in round {}", server.name(), round + 1))?;
             outcomes.entry(server).or_default().push(outcome);
-            running
-                .stop()
-                .await
-                .with_context(|| server.name().to_owned())?;
+            running.stop().await.with_context(|| server.name().to_owned())?;
         }
     }
     Ok(Row::new(scenario, outcomes))
@@ -213,19 +174,9 @@ fn machine() -> String {
         .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
         .unwrap_or("unknown CPU")
         .trim();
-    let cores = cpuinfo
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = read("/proc/sys/kernel/osrelease");
-    let memory_kib: u64 = read("/proc/meminfo")
-        .split_whitespace()
-        .nth(1)
-        .and_then(|kib| kib.parse().ok())
-        .unwrap_or_default();
-    format!(
-        "{cores} × {model}, {} GiB, Linux {}",
-        memory_kib.div_ceil(1 << 20),
-        kernel.trim()
-    )
+    let memory_kib: u64 =
+        read("/proc/meminfo").split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default();
+    format!("{cores} × {model}, {} GiB, Linux {}", memory_kib.div_ceil(1 << 20), kernel.trim())
 }

@@ -27,22 +27,11 @@ pub struct Answer {
 
 impl<'a> Http<'a> {
     pub fn new(sources: &'a Sources, target: &'a Target, tenant: Option<&'a str>) -> Self {
-        Self {
-            sources,
-            target,
-            tenant,
-            stream: None,
-        }
+        Self { sources, target, tenant, stream: None }
     }
 
     /// A JSON call that must succeed; 429 and 503 are waited for, everything else names itself.
-    pub async fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<&Value>,
-    ) -> Result<Value> {
+    pub async fn call(&mut self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Result<Value> {
         for attempt in 0..ATTEMPTS {
             let answer = match self.send(method, path, token, body).await {
                 Ok(answer) => answer,
@@ -56,19 +45,12 @@ impl<'a> Http<'a> {
             match answer.status {
                 200..=299 if answer.body.is_empty() => return Ok(Value::Null),
                 200..=299 => {
-                    return serde_json::from_slice(&answer.body)
-                        .with_context(|| format!("{method} {path}: not JSON"));
+                    return serde_json::from_slice(&answer.body).with_context(|| format!("{method} {path}: not JSON"));
                 }
                 429 | 503 => {
-                    tokio::time::sleep(Duration::from_secs(
-                        answer.retry_after_s.unwrap_or(1).clamp(1, 30),
-                    ))
-                    .await
+                    tokio::time::sleep(Duration::from_secs(answer.retry_after_s.unwrap_or(1).clamp(1, 30))).await
                 }
-                status => bail!(
-                    "{method} {path}: {status} {}",
-                    String::from_utf8_lossy(&answer.body)
-                ),
+                status => bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&answer.body)),
             }
         }
         bail!("{method} {path}: the server kept saying \"later\"; raise its limits for the test")
@@ -103,9 +85,7 @@ impl<'a> Http<'a> {
             None => self.sources.dial(self.target).await?,
         };
         stream.write_all(request.as_bytes()).await?;
-        let (answer, keep) = timeout(ANSWER_TIMEOUT, read_answer(&mut stream))
-            .await
-            .context("no answer")??;
+        let (answer, keep) = timeout(ANSWER_TIMEOUT, read_answer(&mut stream)).await.context("no answer")??;
         self.stream = keep.then_some(stream);
         Ok(answer)
     }
@@ -122,16 +102,8 @@ async fn read_answer(stream: &mut TcpStream) -> Result<(Answer, bool)> {
         }
     };
     let head = String::from_utf8_lossy(bytes.get(..head_end).unwrap_or_default()).to_lowercase();
-    let header = |name: &str| {
-        head.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-    };
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .context("not an HTTP answer")?;
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("not an HTTP answer")?;
     let retry_after_s = header("retry-after").and_then(|value| value.parse().ok());
     let keep = header("connection") != Some("close");
     let chunked = header("transfer-encoding").is_some_and(|value| value.contains("chunked"));
@@ -140,14 +112,7 @@ async fn read_answer(stream: &mut TcpStream) -> Result<(Answer, bool)> {
     if chunked {
         loop {
             if let Some(whole) = join_chunks(&body) {
-                return Ok((
-                    Answer {
-                        status,
-                        retry_after_s,
-                        body: whole,
-                    },
-                    keep,
-                ));
+                return Ok((Answer { status, retry_after_s, body: whole }, keep));
             }
             if stream.read_buf(&mut body).await? == 0 {
                 bail!("closed inside a body");
@@ -159,14 +124,7 @@ async fn read_answer(stream: &mut TcpStream) -> Result<(Answer, bool)> {
             bail!("closed inside a body");
         }
     }
-    Ok((
-        Answer {
-            status,
-            retry_after_s,
-            body,
-        },
-        keep,
-    ))
+    Ok((Answer { status, retry_after_s, body }, keep))
 }
 
 /// The body of a chunked answer, once its last chunk is there.

@@ -85,9 +85,7 @@ struct RunArgs {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         tokio::task::LocalSet::new().block_on(&runtime, async {
             match cli.verb {
@@ -114,9 +112,7 @@ async fn run(args: RunArgs) -> Result<bool> {
         scenario.work.hurry();
     }
     let accounts = args.account.iter().map(|account| {
-        let (email, password) = account
-            .split_once(':')
-            .context("--account wants EMAIL:PASSWORD")?;
+        let (email, password) = account.split_once(':').context("--account wants EMAIL:PASSWORD")?;
         Ok((email.to_owned(), password.to_owned()))
     });
     let measured = Measured {
@@ -124,10 +120,7 @@ async fn run(args: RunArgs) -> Result<bool> {
         target: Target::parse(&args.target)?,
         tenant: args.tenant,
         accounts: accounts.collect::<Result<_>>()?,
-        probe: Probe {
-            server: args.pid,
-            postmaster: args.postgres_pid,
-        },
+        probe: Probe { server: args.pid, postmaster: args.postgres_pid },
         program: None,
         database_url: args.database_url,
     };
@@ -163,13 +156,7 @@ pub async fn measure(scenario: &Scenario, measured: Measured) -> Result<Outcome>
         lost: Rc::default(),
     };
     let (people, rooms) = scenario.work.needs();
-    let stage =
-        Rc::new(Stage::prepare(dialer, measured.server, people, rooms, &measured.accounts).await?);
-    let bench = Bench {
-        stage,
-        probe: measured.probe,
-        program: measured.program,
-        database_url: measured.database_url,
-    };
+    let stage = Rc::new(Stage::prepare(dialer, measured.server, people, rooms, &measured.accounts).await?);
+    let bench = Bench { stage, probe: measured.probe, program: measured.program, database_url: measured.database_url };
     runs::run(&bench, &scenario.work).await
 }

@@ -24,36 +24,20 @@ pub struct Target {
 impl Target {
     /// `http://host:port`. TLS is left to a proxy: the generator's own cost would hide what it measures.
     pub fn parse(url: &str) -> Result<Self> {
-        let Some(rest) = url
-            .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("ws://"))
-        else {
+        let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("ws://")) else {
             bail!(
                 "the target must be http://host:port (got {url}); for a TLS deployment point at the server behind the proxy"
             );
         };
         let host = rest.trim_end_matches('/').to_owned();
-        let with_port = if host.contains(':') {
-            host.clone()
-        } else {
-            format!("{host}:80")
-        };
-        let address = with_port
-            .to_socket_addrs()
-            .with_context(|| format!("cannot resolve {host}"))?
-            .next();
-        Ok(Self {
-            host,
-            address: address.context("the target has no address")?,
-        })
+        let with_port = if host.contains(':') { host.clone() } else { format!("{host}:80") };
+        let address = with_port.to_socket_addrs().with_context(|| format!("cannot resolve {host}"))?.next();
+        Ok(Self { host, address: address.context("the target has no address")? })
     }
 
     pub fn loopback(port: u16) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self {
-            host: address.to_string(),
-            address,
-        }
+        Self { host: address.to_string(), address }
     }
 }
 

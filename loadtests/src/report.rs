@@ -34,20 +34,14 @@ impl Outcome {
     }
 
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.metrics
-            .iter()
-            .find(|(metric, _)| metric == name)
-            .map(|(_, value)| *value)
+        self.metrics.iter().find(|(metric, _)| metric == name).map(|(_, value)| *value)
     }
 }
 
 /// Of sorted samples; 0 of none.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -86,30 +80,16 @@ pub struct BarResult {
 
 impl Row {
     pub fn new(scenario: &Scenario, rounds: BTreeMap<Server, Vec<Outcome>>) -> Self {
-        let servers: Vec<_> = rounds
-            .into_iter()
-            .map(|(server, rounds)| ServerRow::new(server, rounds))
-            .collect();
-        let mut row = Self {
-            scenario: scenario.name.clone(),
-            title: scenario.title.clone(),
-            servers,
-            bars: Vec::new(),
-        };
-        row.bars = scenario
-            .bars
-            .iter()
-            .filter_map(|bar| row.judge(bar))
-            .collect();
+        let servers: Vec<_> = rounds.into_iter().map(|(server, rounds)| ServerRow::new(server, rounds)).collect();
+        let mut row =
+            Self { scenario: scenario.name.clone(), title: scenario.title.clone(), servers, bars: Vec::new() };
+        row.bars = scenario.bars.iter().filter_map(|bar| row.judge(bar)).collect();
         row
     }
 
     fn median(&self, server: Server, metric: &str) -> Option<f64> {
         let row = self.servers.iter().find(|row| row.server == server)?;
-        row.medians
-            .iter()
-            .find(|(name, ..)| name == metric)
-            .map(|(_, median, ..)| *median)
+        row.medians.iter().find(|(name, ..)| name == metric).map(|(_, median, ..)| *median)
     }
 
     /// `None` where the bar's server was not part of the run.
@@ -118,33 +98,21 @@ impl Row {
         let mut value = self.median(bar.server, &bar.metric);
         let mut text = bar.metric.clone();
         if let Some(other) = bar.relative_to {
-            value = value
-                .zip(self.median(other, &bar.metric))
-                .map(|(own, other)| own / other);
+            value = value.zip(self.median(other, &bar.metric)).map(|(own, other)| own / other);
             text = format!("{text} relative to {}", other.name());
         }
-        let below = bar
-            .at_most
-            .is_none_or(|limit| value.is_some_and(|value| value <= limit));
-        let above = bar
-            .at_least
-            .is_none_or(|limit| value.is_some_and(|value| value >= limit));
+        let below = bar.at_most.is_none_or(|limit| value.is_some_and(|value| value <= limit));
+        let above = bar.at_least.is_none_or(|limit| value.is_some_and(|value| value >= limit));
         for (word, limit) in [("≤", bar.at_most), ("≥", bar.at_least)] {
             if let Some(limit) = limit {
                 text = format!("{text} {word} {}", figure(limit));
             }
         }
-        Some(BarResult {
-            text,
-            value,
-            reached: below && above,
-        })
+        Some(BarResult { text, value, reached: below && above })
     }
 
     pub fn broken(&self) -> bool {
-        self.servers
-            .iter()
-            .any(|row| row.rounds.iter().any(|round| !round.broken.is_empty()))
+        self.servers.iter().any(|row| row.rounds.iter().any(|round| !round.broken.is_empty()))
     }
 
     /// The metrics side by side. Markdown and the terminal read the same lines.
@@ -165,12 +133,7 @@ impl Row {
             for row in &self.servers {
                 match row.medians.iter().find(|(metric, ..)| metric == name) {
                     Some((_, median, low, high)) if row.rounds.len() > 1 => {
-                        out.push_str(&format!(
-                            " {} ({}–{}) |",
-                            figure(*median),
-                            figure(*low),
-                            figure(*high)
-                        ));
+                        out.push_str(&format!(" {} ({}–{}) |", figure(*median), figure(*low), figure(*high)));
                     }
                     Some((_, median, ..)) => out.push_str(&format!(" {} |", figure(*median))),
                     None => out.push_str(" – |"),
@@ -192,11 +155,7 @@ impl Row {
         for row in &self.servers {
             for (round, outcome) in row.rounds.iter().enumerate() {
                 for promise in &outcome.broken {
-                    out.push_str(&format!(
-                        "- broken by {} in round {}: {promise}\n",
-                        row.server.name(),
-                        round + 1
-                    ));
+                    out.push_str(&format!("- broken by {} in round {}: {promise}\n", row.server.name(), round + 1));
                 }
             }
         }
@@ -206,23 +165,15 @@ impl Row {
 
 impl ServerRow {
     fn new(server: Server, rounds: Vec<Outcome>) -> Self {
-        let names: Vec<String> = rounds
-            .first()
-            .into_iter()
-            .flat_map(|round| &round.metrics)
-            .map(|(name, _)| name.clone())
-            .collect();
+        let names: Vec<String> =
+            rounds.first().into_iter().flat_map(|round| &round.metrics).map(|(name, _)| name.clone()).collect();
         let medians = names.into_iter().map(|name| {
             let values: Vec<f64> = rounds.iter().filter_map(|round| round.get(&name)).collect();
             let low = values.iter().copied().fold(f64::INFINITY, f64::min);
             let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             (name, median(values), low, high)
         });
-        Self {
-            server,
-            medians: medians.collect(),
-            rounds,
-        }
+        Self { server, medians: medians.collect(), rounds }
     }
 }
 
@@ -236,16 +187,10 @@ fn figure(value: f64) -> String {
         _ => 0,
     };
     let plain = format!("{value:.decimals$}");
-    let (whole, fraction) = plain
-        .split_once('.')
-        .map_or((plain.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, fraction) = plain.split_once('.').map_or((plain.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
-        if index > 0
-            && (whole.len() - index) % 3 == 0
-            && digit.is_ascii_digit()
-            && !grouped.ends_with('-')
-        {
+        if index > 0 && (whole.len() - index) % 3 == 0 && digit.is_ascii_digit() && !grouped.ends_with('-') {
             grouped.push(',');
         }
         grouped.push(digit);

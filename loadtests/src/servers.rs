@@ -54,18 +54,9 @@ impl Programs {
                     self.rialto.clone().unwrap_or_default(),
                     "cargo build --release, then --rialto target/release/rialto",
                 ),
-                Server::Centrifugo => (
-                    self.centrifugo.clone(),
-                    "loadtests/bench builds it (needs Go)",
-                ),
-                Server::Ws => (
-                    self.peers.join("node_modules/ws"),
-                    "npm ci --prefix loadtests/peers",
-                ),
-                Server::SocketIo => (
-                    self.peers.join("node_modules/socket.io"),
-                    "npm ci --prefix loadtests/peers",
-                ),
+                Server::Centrifugo => (self.centrifugo.clone(), "loadtests/bench builds it (needs Go)"),
+                Server::Ws => (self.peers.join("node_modules/ws"), "npm ci --prefix loadtests/peers"),
+                Server::SocketIo => (self.peers.join("node_modules/socket.io"), "npm ci --prefix loadtests/peers"),
             };
             if !file.exists() {
                 bail!("{} is missing ({}): {how}", server.name(), file.display());
@@ -84,51 +75,27 @@ impl Programs {
         let mut command = match server {
             Server::Rialto => {
                 let mut command = Command::new(self.rialto.as_ref().context("--rialto PROGRAM")?);
-                command
-                    .args(["serve", "--demo", "--listen", &target.host, "--data-dir"])
-                    .arg(data.path().join("data"));
+                command.args(["serve", "--demo", "--listen", &target.host, "--data-dir"]).arg(data.path().join("data"));
                 command.envs(RIALTO_LIMITS.iter().copied());
                 command
             }
             Server::Centrifugo => {
                 let mut command = Command::new(&self.centrifugo);
                 command.arg("-c").arg(self.peers.join("centrifugo.json"));
-                command.envs([
-                    ("CENTRIFUGO_HTTP_SERVER_ADDRESS", "127.0.0.1"),
-                    ("CENTRIFUGO_HTTP_SERVER_PORT", &port),
-                ]);
+                command.envs([("CENTRIFUGO_HTTP_SERVER_ADDRESS", "127.0.0.1"), ("CENTRIFUGO_HTTP_SERVER_PORT", &port)]);
                 command
             }
             Server::Ws => node(&self.peers.join("ws.js"), &port),
             Server::SocketIo => node(&self.peers.join("socketio.js"), &port),
         };
         let log = File::create(logs.join(format!("{}.log", server.name())))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        let child = command
-            .spawn()
-            .with_context(|| format!("starting {}", server.name()))?;
-        let probe = Probe {
-            server: Some(child.id()),
-            postmaster: None,
-        };
-        let mut running = Running {
-            child,
-            target,
-            probe,
-            data,
-            database_url: None,
-        };
-        running
-            .until_ready(server)
-            .await
-            .with_context(|| format!("{}: see {}", server.name(), logs.display()))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("starting {}", server.name()))?;
+        let probe = Probe { server: Some(child.id()), postmaster: None };
+        let mut running = Running { child, target, probe, data, database_url: None };
+        running.until_ready(server).await.with_context(|| format!("{}: see {}", server.name(), logs.display()))?;
         if server == Server::Rialto {
-            running.probe.postmaster = postmasters()
-                .into_iter()
-                .find(|pid| !clusters_before.contains(pid));
+            running.probe.postmaster = postmasters().into_iter().find(|pid| !clusters_before.contains(pid));
             running.database_url = running.find_database();
         }
         Ok(running)
@@ -143,9 +110,7 @@ fn node(script: &Path, port: &str) -> Command {
 
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Running {
@@ -157,11 +122,7 @@ impl Running {
                 bail!("it ended with {status}");
             }
             let mut http = Http::new(&sources, &self.target, None);
-            let asked = timeout(
-                ANSWER_TIMEOUT,
-                http.send("GET", "/health/ready", None, None),
-            )
-            .await;
+            let asked = timeout(ANSWER_TIMEOUT, http.send("GET", "/health/ready", None, None)).await;
             // The peers have no such page: any answer means that they listen.
             if let Ok(Ok(answer)) = asked
                 && (answer.status == 200 || server != Server::Rialto)
@@ -177,9 +138,7 @@ impl Running {
     fn find_database(&self) -> Option<String> {
         let (directory, port) = postmaster_socket(self.probe.postmaster?).ok()?;
         let password = std::env::var("LOADTESTS_DATABASE_PASSWORD").unwrap_or_default();
-        Some(format!(
-            "postgresql://postgres:{password}@/postgres?host={directory}&port={port}"
-        ))
+        Some(format!("postgresql://postgres:{password}@/postgres?host={directory}&port={port}"))
     }
 
     /// Ends the server the polite way, and its PostgreSQL if that has outlived it.
@@ -204,11 +163,7 @@ impl Drop for Running {
             self.child.kill().ok();
             self.child.wait().ok();
         }
-        if let Some(postmaster) = self
-            .probe
-            .postmaster
-            .filter(|pid| postmasters().contains(pid))
-        {
+        if let Some(postmaster) = self.probe.postmaster.filter(|pid| postmasters().contains(pid)) {
             signal(postmaster, Signal::INT);
         }
     }

@@ -52,46 +52,23 @@ impl Stage {
         accounts: &Accounts,
     ) -> Result<Self> {
         if server == Server::Rialto {
-            return Self::prepare_rialto(dialer, people, rooms, accounts)
-                .await
-                .context("preparing people and rooms");
+            return Self::prepare_rialto(dialer, people, rooms, accounts).await.context("preparing people and rooms");
         }
-        let room = |number: usize| Room {
-            id: number.to_string(),
-            channel: format!("room:{number}"),
-        };
-        let person = |number: usize| Person {
-            id: number.to_string(),
-            token: String::new(),
-        };
-        Ok(Self {
-            dialer,
-            server,
-            people: (0..people).map(person).collect(),
-            rooms: (0..rooms).map(room).collect(),
-        })
+        let room = |number: usize| Room { id: number.to_string(), channel: format!("room:{number}") };
+        let person = |number: usize| Person { id: number.to_string(), token: String::new() };
+        Ok(Self { dialer, server, people: (0..people).map(person).collect(), rooms: (0..rooms).map(room).collect() })
     }
 
-    async fn prepare_rialto(
-        dialer: Dialer,
-        count: usize,
-        rooms: usize,
-        accounts: &Accounts,
-    ) -> Result<Self> {
+    async fn prepare_rialto(dialer: Dialer, count: usize, rooms: usize, accounts: &Accounts) -> Result<Self> {
         let run = clock::unix_seconds();
         let mut http = Http::new(&dialer.sources, &dialer.target, dialer.tenant.as_deref());
         let mut people = Vec::new();
-        let wanted = if accounts.is_empty() {
-            count
-        } else {
-            accounts.len().min(count)
-        };
+        let wanted = if accounts.is_empty() { count } else { accounts.len().min(count) };
         for number in 0..wanted {
             let answer = match accounts.get(number) {
                 Some((email, password)) => {
                     let body = json!({"email": email, "password": password});
-                    http.call("POST", "/v1/auth/login", None, Some(&body))
-                        .await?
+                    http.call("POST", "/v1/auth/login", None, Some(&body)).await?
                 }
                 None => {
                     let body = json!({
@@ -99,65 +76,34 @@ impl Stage {
                         "password": "a long enough passphrase for a load test",
                         "display_name": format!("Load {number}"),
                     });
-                    http.call("POST", "/v1/auth/register", None, Some(&body))
-                        .await?
+                    http.call("POST", "/v1/auth/register", None, Some(&body)).await?
                 }
             };
-            people.push(Person {
-                id: text(&answer, "/user/id")?,
-                token: text(&answer, "/access_token")?,
-            });
+            people.push(Person { id: text(&answer, "/user/id")?, token: text(&answer, "/access_token")? });
         }
-        let Some(owner) = people.first() else {
-            bail!("a run needs at least one person")
-        };
+        let Some(owner) = people.first() else { bail!("a run needs at least one person") };
         let body = json!({"name": format!("Load test {run}-{}", std::process::id()), "join_policy": "open"});
-        let community = text(
-            &http
-                .call("POST", "/v1/communities", Some(&owner.token), Some(&body))
-                .await?,
-            "/id",
-        )?;
+        let community = text(&http.call("POST", "/v1/communities", Some(&owner.token), Some(&body)).await?, "/id")?;
         for person in people.iter().skip(1) {
             let body = json!({"accept_guidelines": true});
-            http.call(
-                "POST",
-                &format!("/v1/communities/{community}/join"),
-                Some(&person.token),
-                Some(&body),
-            )
-            .await?;
+            http.call("POST", &format!("/v1/communities/{community}/join"), Some(&person.token), Some(&body)).await?;
         }
         let make = |number: usize| {
-            let (dialer, token, community) =
-                (dialer.clone(), owner.token.clone(), community.clone());
+            let (dialer, token, community) = (dialer.clone(), owner.token.clone(), community.clone());
             async move {
                 let mut http = Http::new(&dialer.sources, &dialer.target, dialer.tenant.as_deref());
                 let body = json!({"name": format!("load-{number}"), "kind": "public"});
                 let path = format!("/v1/communities/{community}/rooms");
                 let room = http.call("POST", &path, Some(&token), Some(&body)).await?;
-                Ok(Room {
-                    id: text(&room, "/id")?,
-                    channel: text(&room, "/channel")?,
-                })
+                Ok(Room { id: text(&room, "/id")?, channel: text(&room, "/channel")? })
             }
         };
         let rooms = gather(ROOMS_AT_ONCE, (0..rooms).map(make)).await?;
-        Ok(Self {
-            dialer,
-            server: Server::Rialto,
-            people,
-            rooms,
-        })
+        Ok(Self { dialer, server: Server::Rialto, people, rooms })
     }
 
     /// Opens connection `number` for one of the people and subscribes it to `room`.
-    pub async fn join(
-        &self,
-        number: usize,
-        room: &Room,
-        listener: impl FnMut(Event<'_>) + 'static,
-    ) -> Result<Client> {
+    pub async fn join(&self, number: usize, room: &Room, listener: impl FnMut(Event<'_>) + 'static) -> Result<Client> {
         let client = self.open(number, room, listener).await?;
         client.subscribe(&room.channel, None).await?;
         Ok(client)
@@ -179,12 +125,7 @@ impl Stage {
         gather(OPENING_AT_ONCE, (0..count).map(join)).await
     }
 
-    pub async fn open(
-        &self,
-        number: usize,
-        room: &Room,
-        listener: impl FnMut(Event<'_>) + 'static,
-    ) -> Result<Client> {
+    pub async fn open(&self, number: usize, room: &Room, listener: impl FnMut(Event<'_>) + 'static) -> Result<Client> {
         let token = self.person(number).map_or("", |person| &person.token);
         self.dialer.open(token, &room.channel, listener).await
     }
@@ -194,9 +135,7 @@ impl Stage {
         if self.server == Server::Centrifugo
             && let Some(person) = self.person(number)
         {
-            client
-                .subscribe(&format!("user:{}", person.id), None)
-                .await?;
+            client.subscribe(&format!("user:{}", person.id), None).await?;
         }
         Ok(())
     }
@@ -222,9 +161,7 @@ impl Stage {
 
 fn text(value: &Value, pointer: &str) -> Result<String> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    Ok(found
-        .with_context(|| format!("no {pointer} in {value}"))?
-        .to_owned())
+    Ok(found.with_context(|| format!("no {pointer} in {value}"))?.to_owned())
 }
 
 /// Runs all jobs, at most `limit` at once, and answers in their order; the first error ends all.

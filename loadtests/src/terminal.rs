@@ -1,9 +1,5 @@
 //! The only place that prints: results to standard output, progress to standard error.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool speaks to its terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks to its terminal")]
 
 use std::io::IsTerminal;
 

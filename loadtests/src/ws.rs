@@ -78,38 +78,22 @@ impl Socket {
         let mut answer = Vec::with_capacity(512);
         let head = loop {
             if stream.read_buf(&mut answer).await? == 0 {
-                return Err(Error::new(
-                    ErrorKind::ConnectionAborted,
-                    "closed during the handshake",
-                ));
+                return Err(Error::new(ErrorKind::ConnectionAborted, "closed during the handshake"));
             }
             if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
                 break end + 4;
             }
             if answer.len() > 64 * 1024 {
-                return Err(Error::new(
-                    ErrorKind::InvalidData,
-                    "endless handshake answer",
-                ));
+                return Err(Error::new(ErrorKind::InvalidData, "endless handshake answer"));
             }
         };
         let text = String::from_utf8_lossy(answer.get(..head).unwrap_or_default()).into_owned();
         if !text.starts_with("HTTP/1.1 101") || !text.contains(HANDSHAKE_ANSWER) {
             let first = text.lines().next().unwrap_or_default().to_owned();
-            return Err(Error::new(
-                ErrorKind::ConnectionRefused,
-                format!("no upgrade: {first}"),
-            ));
+            return Err(Error::new(ErrorKind::ConnectionRefused, format!("no upgrade: {first}")));
         }
         let (read, write) = stream.into_split();
-        Ok((
-            Self(write),
-            Reader {
-                stream: read,
-                held: answer.split_off(head),
-                fragments: None,
-            },
-        ))
+        Ok((Self(write), Reader { stream: read, held: answer.split_off(head), fragments: None }))
     }
 
     pub async fn send_text(&self, payload: &[u8]) -> Result<()> {
@@ -139,12 +123,7 @@ impl Socket {
             }
         }
         frame.extend_from_slice(&MASK);
-        frame.extend(
-            payload
-                .iter()
-                .zip(MASK.iter().cycle())
-                .map(|(byte, mask)| byte ^ mask),
-        );
+        frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         let mut rest = frame.as_slice();
         while !rest.is_empty() {
             match self.0.try_write(rest) {
@@ -166,11 +145,7 @@ impl Socket {
 
 impl Reader {
     /// Waits until something arrives and hands every whole frame of it to `each`. `Ok(0)`: the peer has closed.
-    pub async fn receive(
-        &mut self,
-        scratch: &Scratch,
-        mut each: impl FnMut(Frame<'_>),
-    ) -> Result<usize> {
+    pub async fn receive(&mut self, scratch: &Scratch, mut each: impl FnMut(Frame<'_>)) -> Result<usize> {
         let early = std::mem::take(&mut self.held);
         if !early.is_empty() {
             let used = self.parse(&early, &mut each)?;
@@ -187,8 +162,7 @@ impl Reader {
             let fresh = buffer.filled();
             if self.held.is_empty() {
                 let used = self.parse(fresh, &mut each)?;
-                self.held
-                    .extend_from_slice(fresh.get(used..).unwrap_or_default());
+                self.held.extend_from_slice(fresh.get(used..).unwrap_or_default());
             } else {
                 let mut held = std::mem::take(&mut self.held);
                 held.extend_from_slice(fresh);
@@ -204,9 +178,7 @@ impl Reader {
     /// Returns how many bytes belonged to whole frames.
     fn parse(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize> {
         let mut used = 0;
-        while let Some((finished, opcode, payload, length)) =
-            split_frame(bytes.get(used..).unwrap_or_default())?
-        {
+        while let Some((finished, opcode, payload, length)) = split_frame(bytes.get(used..).unwrap_or_default())? {
             used += length;
             match (opcode, finished) {
                 (0x1, true) => each(Frame::Text(payload)),
@@ -214,9 +186,7 @@ impl Reader {
                 (0x1 | 0x2, false) => self.fragments = Some((opcode == 0x1, payload.to_vec())),
                 (0x0, _) => self.continued(payload, finished, each),
                 (0x8, _) => {
-                    let code = payload
-                        .first_chunk()
-                        .map_or(1005, |code| u16::from_be_bytes(*code));
+                    let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
                     each(Frame::Close(
                         code,
                         String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned(),
@@ -234,11 +204,7 @@ impl Reader {
             gathered.extend_from_slice(payload);
         }
         if finished && let Some((text, gathered)) = self.fragments.take() {
-            each(if text {
-                Frame::Text(&gathered)
-            } else {
-                Frame::Binary(&gathered)
-            });
+            each(if text { Frame::Text(&gathered) } else { Frame::Binary(&gathered) });
         }
     }
 }
@@ -257,21 +223,13 @@ fn split_frame(bytes: &[u8]) -> Result<Option<RawFrame<'_>>> {
             None => return Ok(None),
         },
         127 => match bytes.get(2..10).and_then(|raw| raw.first_chunk()) {
-            Some(raw) => (
-                10,
-                usize::try_from(u64::from_be_bytes(*raw)).unwrap_or(usize::MAX),
-            ),
+            Some(raw) => (10, usize::try_from(u64::from_be_bytes(*raw)).unwrap_or(usize::MAX)),
             None => return Ok(None),
         },
         short => (2, usize::from(short)),
     };
     if length > FRAME_LIMIT || second & 0x80 != 0 {
-        return Err(Error::new(
-            ErrorKind::InvalidData,
-            "a frame that no server may send",
-        ));
+        return Err(Error::new(ErrorKind::InvalidData, "a frame that no server may send"));
     }
-    Ok(bytes
-        .get(header..header + length)
-        .map(|payload| (first & 0x80 != 0, first & 0x0f, payload, header + length)))
+    Ok(bytes.get(header..header + length).map(|payload| (first & 0x80 != 0, first & 0x0f, payload, header + length)))
 }

@@ -79,8 +79,7 @@ fn listener(tally: Rc<Tally>, channel: String) -> impl FnMut(Event<'_>) {
     let (mut base, mut heard) = (0, 0);
     move |event| match event {
         Event::Subscribed(subscribed) => base = subscribed.offset,
-        Event::Publication { channel: from, .. }
-            if !from.is_empty() && from != channel.as_bytes() => {}
+        Event::Publication { channel: from, .. } if !from.is_empty() && from != channel.as_bytes() => {}
         Event::Publication { offset, .. } => {
             // Peers without offsets are only counted.
             let expected = if offset == 0 { 0 } else { base + heard + 1 };
@@ -100,12 +99,7 @@ pub async fn run(bench: &Bench, work: &Broadcast) -> Result<Outcome> {
     let room = stage.room(0).clone();
     let tally = Rc::new(Tally::new(work.sockets));
     say(&format!("opening {} sockets in one room", work.sockets));
-    let place = |_| {
-        (
-            room.clone(),
-            listener(Rc::clone(&tally), room.channel.clone()),
-        )
-    };
+    let place = |_| (room.clone(), listener(Rc::clone(&tally), room.channel.clone()));
     let clients = stage.join_many(work.sockets, place).await?;
     let started = clock::now();
     let begin = started + Duration::from_secs_f64(work.warm_up_s);
@@ -117,26 +111,18 @@ pub async fn run(bench: &Bench, work: &Broadcast) -> Result<Outcome> {
         let (latencies, acks, work) = (Rc::clone(&latencies), Rc::clone(&acks), work.clone());
         async move {
             loop {
-                tally
-                    .until(|tally| tally.posted.get() < tally.slowest.get() + work.in_flight)
-                    .await;
+                tally.until(|tally| tally.posted.get() < tally.slowest.get() + work.in_flight).await;
                 let now = clock::now();
                 if now >= end {
                     return Ok(());
                 }
                 tally.posted.set(tally.posted.get() + 1);
                 let marker = tally.posted.get();
-                client
-                    .publish(&channel, &marked_text(marker, work.text_bytes))
-                    .await?;
+                client.publish(&channel, &marked_text(marker, work.text_bytes)).await?;
                 let acknowledged = now.elapsed();
-                tally
-                    .until(|tally| tally.slowest.get() >= marker || work.in_flight > 1)
-                    .await;
+                tally.until(|tally| tally.slowest.get() >= marker || work.in_flight > 1).await;
                 if now >= begin && work.in_flight == 1 {
-                    latencies
-                        .borrow_mut()
-                        .push(tally.reached.get().duration_since(now).as_secs_f64() * 1e3);
+                    latencies.borrow_mut().push(tally.reached.get().duration_since(now).as_secs_f64() * 1e3);
                 }
                 if now >= begin {
                     acks.borrow_mut().push(acknowledged.as_secs_f64() * 1e3);
@@ -151,25 +137,14 @@ pub async fn run(bench: &Bench, work: &Broadcast) -> Result<Outcome> {
     let mut shown = deliveries;
     while clock::now() < end && !posting.is_finished() {
         tokio::time::sleep_until((clock::now() + Duration::from_secs(1)).min(end).into()).await;
-        say(&format!(
-            "{} deliveries in the last second",
-            tally.deliveries.get() - shown
-        ));
+        say(&format!("{} deliveries in the last second", tally.deliveries.get() - shown));
         shown = tally.deliveries.get();
     }
     let spent = window.close(&bench.probe)?;
-    let (deliveries, posted) = (
-        tally.deliveries.get() - deliveries,
-        tally.slowest.get() - posted,
-    );
+    let (deliveries, posted) = (tally.deliveries.get() - deliveries, tally.slowest.get() - posted);
     // A post that never comes back, or a socket that never hears it, must end the run and not hang it.
-    timeout(STUCK, posting)
-        .await
-        .context("posting never came to an end")???;
-    let drained = wait_until(Duration::from_secs(10), || {
-        tally.slowest.get() == tally.posted.get()
-    })
-    .await;
+    timeout(STUCK, posting).await.context("posting never came to an end")???;
+    let drained = wait_until(Duration::from_secs(10), || tally.slowest.get() == tally.posted.get()).await;
 
     let mut outcome = Outcome::default();
     outcome.put_deliveries(&bench.probe, &spent, deliveries);
@@ -179,20 +154,12 @@ pub async fn run(bench: &Bench, work: &Broadcast) -> Result<Outcome> {
     }
     outcome.put_latencies("acknowledged", &mut acks.borrow_mut());
     outcome.must(drained, || "a socket never heard all posts".to_owned());
-    outcome.must(tally.wrong.get() == 0, || {
-        format!("{} deliveries had a wrong offset", tally.wrong.get())
-    });
+    outcome.must(tally.wrong.get() == 0, || format!("{} deliveries had a wrong offset", tally.wrong.get()));
     Ok(outcome)
 }
 
 /// Each posting task's connection: the posters in turn until the window is filled.
 fn posters(work: &Broadcast, clients: &[Rc<Client>]) -> Vec<Rc<Client>> {
-    let tasks = if work.in_flight == 1 {
-        1
-    } else {
-        work.in_flight as usize
-    };
-    (0..tasks)
-        .map(|task| Rc::clone(&clients[task % work.posters.max(1)]))
-        .collect()
+    let tasks = if work.in_flight == 1 { 1 } else { work.in_flight as usize };
+    (0..tasks).map(|task| Rc::clone(&clients[task % work.posters.max(1)])).collect()
 }

@@ -27,27 +27,13 @@ pub async fn run(bench: &Bench, work: &Idle) -> Result<Outcome> {
                 Ok(client)
             }
         };
-        clients.extend(
-            gather(
-                OPENING_AT_ONCE,
-                (first..(first + SLICE).min(work.sockets)).map(join),
-            )
-            .await?,
-        );
-        say(&format!(
-            "{} of {} sockets are open",
-            clients.len(),
-            work.sockets
-        ));
+        clients.extend(gather(OPENING_AT_ONCE, (first..(first + SLICE).min(work.sockets)).map(join)).await?);
+        say(&format!("{} of {} sockets are open", clients.len(), work.sockets));
     }
     let dialed = dialing.close(&bench.probe)?;
     tokio::time::sleep(Duration::from_secs_f64(work.settle_s)).await;
     let after = bench.probe.resident_bytes()?;
-    say(&format!(
-        "holding {} sockets for {} s",
-        clients.len(),
-        work.hold_s
-    ));
+    say(&format!("holding {} sockets for {} s", clients.len(), work.hold_s));
     let holding = Window::open(&bench.probe)?;
     tokio::time::sleep(Duration::from_secs_f64(work.hold_s)).await;
     let held = holding.close(&bench.probe)?;
@@ -56,20 +42,11 @@ pub async fn run(bench: &Bench, work: &Idle) -> Result<Outcome> {
     let sockets = work.sockets as f64;
     let mut outcome = Outcome::default();
     if bench.probe.server.is_some() {
-        outcome.put(
-            "bytes_per_connection",
-            (after.saturating_sub(before)) as f64 / sockets,
-        );
-        outcome.put(
-            "bytes_per_connection_after_hold",
-            (last.saturating_sub(before)) as f64 / sockets,
-        );
+        outcome.put("bytes_per_connection", (after.saturating_sub(before)) as f64 / sockets);
+        outcome.put("bytes_per_connection_after_hold", (last.saturating_sub(before)) as f64 / sockets);
         outcome.put("resident_mib_before", before as f64 / 1_048_576.0);
         outcome.put("resident_mib_after", after as f64 / 1_048_576.0);
-        outcome.put(
-            "connect_server_ms_each",
-            dialed.server.server_s * 1e3 / sockets,
-        );
+        outcome.put("connect_server_ms_each", dialed.server.server_s * 1e3 / sockets);
         outcome.put("idle_server_cores", held.server.server_s / held.seconds);
     }
     outcome.put("connects_per_s", sockets / dialed.seconds);

@@ -39,11 +39,7 @@ pub async fn run(bench: &Bench, work: &Work) -> Result<Outcome> {
     };
     let lost = &bench.stage.dialer.lost;
     outcome.must(lost.count.get() == 0, || {
-        format!(
-            "{} connections were lost, first: {}",
-            lost.count.get(),
-            lost.reasons.borrow().join(" | ")
-        )
+        format!("{} connections were lost, first: {}", lost.count.get(), lost.reasons.borrow().join(" | "))
     });
     Ok(outcome)
 }
@@ -63,29 +59,18 @@ pub struct Spent {
 
 impl Window {
     pub fn open(probe: &Probe) -> Result<Self> {
-        Ok(Self {
-            started: clock::now(),
-            server: probe.cpu()?,
-            generator: own().cpu()?,
-        })
+        Ok(Self { started: clock::now(), server: probe.cpu()?, generator: own().cpu()? })
     }
 
     pub fn close(&self, probe: &Probe) -> Result<Spent> {
         let seconds = self.started.elapsed().as_secs_f64();
         let generator_s = (own().cpu()? - self.generator).server_s;
-        Ok(Spent {
-            seconds,
-            server: probe.cpu()? - self.server,
-            generator_s,
-        })
+        Ok(Spent { seconds, server: probe.cpu()? - self.server, generator_s })
     }
 }
 
 fn own() -> Probe {
-    Probe {
-        server: Some(std::process::id()),
-        postmaster: None,
-    }
+    Probe { server: Some(std::process::id()), postmaster: None }
 }
 
 impl Outcome {
@@ -94,27 +79,15 @@ impl Outcome {
         let deliveries = deliveries as f64;
         self.put("deliveries_per_s", deliveries / spent.seconds);
         if probe.server.is_some() {
-            self.put(
-                "server_us_per_delivery",
-                spent.server.server_s * 1e6 / deliveries,
-            );
-            self.put(
-                "deliveries_per_server_cpu_s",
-                deliveries / spent.server.server_s.max(0.001),
-            );
+            self.put("server_us_per_delivery", spent.server.server_s * 1e6 / deliveries);
+            self.put("deliveries_per_server_cpu_s", deliveries / spent.server.server_s.max(0.001));
             self.put("server_cores", spent.server.server_s / spent.seconds);
         }
         if probe.postmaster.is_some() {
-            self.put(
-                "postgres_us_per_delivery",
-                spent.server.postgres_s * 1e6 / deliveries,
-            );
+            self.put("postgres_us_per_delivery", spent.server.postgres_s * 1e6 / deliveries);
             self.put("postgres_cores", spent.server.postgres_s / spent.seconds);
         }
-        self.put(
-            "generator_us_per_delivery",
-            spent.generator_s * 1e6 / deliveries,
-        );
+        self.put("generator_us_per_delivery", spent.generator_s * 1e6 / deliveries);
     }
 }
 

@@ -55,9 +55,7 @@ impl Board {
         };
         flight.missing -= 1;
         if flight.missing == 0 {
-            self.last_ms
-                .borrow_mut()
-                .push(clock::now().duration_since(flight.due).as_secs_f64() * 1e3);
+            self.last_ms.borrow_mut().push(clock::now().duration_since(flight.due).as_secs_f64() * 1e3);
             flying.remove(&marker);
         }
     }
@@ -71,11 +69,7 @@ pub async fn run(bench: &Bench, work: &Paced) -> Result<Outcome> {
         let room = stage.room(number / work.members).clone();
         let channel = room.channel.clone();
         let listener = move |event: Event<'_>| {
-            if let Event::Publication {
-                channel: from,
-                body,
-                ..
-            } = event
+            if let Event::Publication { channel: from, body, .. } = event
                 && (from.is_empty() || from == channel.as_bytes())
             {
                 board.heard(body);
@@ -83,11 +77,7 @@ pub async fn run(bench: &Bench, work: &Paced) -> Result<Outcome> {
         };
         (room, listener)
     };
-    say(&format!(
-        "opening {} sockets in {} rooms",
-        work.rooms * work.members,
-        work.rooms
-    ));
+    say(&format!("opening {} sockets in {} rooms", work.rooms * work.members, work.rooms));
     let clients = stage.join_many(work.rooms * work.members, place).await?;
 
     let started = clock::now();
@@ -108,34 +98,19 @@ pub async fn run(bench: &Bench, work: &Paced) -> Result<Outcome> {
         while sent < owed.min(total) {
             sent += 1;
             if sent % (work.posts_per_s as u64).max(1) == 0 {
-                say(&format!(
-                    "{sent} of {total} posts, {} under way",
-                    board.flying.borrow().len()
-                ));
+                say(&format!("{sent} of {total} posts, {} under way", board.flying.borrow().len()));
             }
-            board.flying.borrow_mut().insert(
-                sent,
-                Flight {
-                    due,
-                    missing: work.members,
-                },
-            );
+            board.flying.borrow_mut().insert(sent, Flight { due, missing: work.members });
             // Rooms in turn, and within a room its members in turn.
             let room = sent as usize % work.rooms;
             let author = sent as usize / work.rooms % work.members;
             let client = Rc::clone(&clients[room * work.members + author]);
-            let (channel, text) = (
-                stage.room(room).channel.clone(),
-                marked_text(sent, work.text_bytes),
-            );
+            let (channel, text) = (stage.room(room).channel.clone(), marked_text(sent, work.text_bytes));
             let board = Rc::clone(&board);
             tokio::task::spawn_local(async move {
                 if let Err(error) = client.publish(&channel, &text).await {
                     board.refused.set(board.refused.get() + 1);
-                    board
-                        .first_refusal
-                        .borrow_mut()
-                        .get_or_insert(format!("{error:#}"));
+                    board.first_refusal.borrow_mut().get_or_insert(format!("{error:#}"));
                     board.flying.borrow_mut().remove(&sent);
                 }
             });
@@ -149,15 +124,8 @@ pub async fn run(bench: &Bench, work: &Paced) -> Result<Outcome> {
     let drained = wait_until(Duration::from_secs(10), || board.flying.borrow().is_empty()).await;
     outcome.put_latencies("last_receiver", &mut board.last_ms.borrow_mut());
     outcome.put_latencies("generator_late", &mut late_ms);
-    outcome.must(drained, || {
-        format!(
-            "{} posts never reached their whole room",
-            board.flying.borrow().len()
-        )
-    });
-    outcome.must(board.wrong.get() == 0, || {
-        format!("{} deliveries too many", board.wrong.get())
-    });
+    outcome.must(drained, || format!("{} posts never reached their whole room", board.flying.borrow().len()));
+    outcome.must(board.wrong.get() == 0, || format!("{} deliveries too many", board.wrong.get()));
     outcome.must(board.refused.get() == 0, || {
         format!(
             "{} posts were refused: {}",

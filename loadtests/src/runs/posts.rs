@@ -37,29 +37,17 @@ pub async fn run(bench: &Bench, work: &Posts) -> Result<Outcome> {
     let after = pgbench(work, url).await?;
     if let Some(inserts) = before.into_iter().chain(after).reduce(f64::max) {
         outcome.put("pgbench_inserts_per_s", inserts);
-        outcome.put(
-            "posts_per_pgbench_insert",
-            outcome.get("posts_per_s").unwrap_or_default() / inserts,
-        );
+        outcome.put("posts_per_pgbench_insert", outcome.get("posts_per_s").unwrap_or_default() / inserts);
     }
     Ok(outcome)
 }
 
 async fn post(bench: &Bench, work: &Posts, outcome: &mut Outcome) -> Result<()> {
     let stage = &bench.stage;
-    say(&format!(
-        "{} posters with {} posts each under way, {} rooms",
-        work.posters, work.in_flight_each, work.rooms
-    ));
+    say(&format!("{} posters with {} posts each under way, {} rooms", work.posters, work.in_flight_each, work.rooms));
     let open = |number: usize| {
         let stage = Rc::clone(stage);
-        async move {
-            Ok(Rc::new(
-                stage
-                    .open(number, stage.room(number), |_: Event<'_>| {})
-                    .await?,
-            ))
-        }
+        async move { Ok(Rc::new(stage.open(number, stage.room(number), |_: Event<'_>| {}).await?)) }
     };
     let clients = gather(work.posters, (0..work.posters).map(open)).await?;
     let started = clock::now();
@@ -79,9 +67,7 @@ async fn post(bench: &Bench, work: &Posts, outcome: &mut Outcome) -> Result<()> 
                     return Ok(());
                 }
                 turn += 104_729;
-                client
-                    .create_message(&stage.room(turn).id, &marked_text(turn as u64, bytes))
-                    .await?;
+                client.create_message(&stage.room(turn).id, &marked_text(turn as u64, bytes)).await?;
                 stored.set(stored.get() + 1);
                 if now >= begin {
                     acks.borrow_mut().push(now.elapsed().as_secs_f64() * 1e3);
@@ -89,12 +75,8 @@ async fn post(bench: &Bench, work: &Posts, outcome: &mut Outcome) -> Result<()> 
             }
         }
     };
-    let posting = tokio::task::spawn_local(gather(
-        MANY,
-        (0..work.posters * work.in_flight_each)
-            .map(poster)
-            .collect::<Vec<_>>(),
-    ));
+    let posting =
+        tokio::task::spawn_local(gather(MANY, (0..work.posters * work.in_flight_each).map(poster).collect::<Vec<_>>()));
     tokio::time::sleep_until(begin.into()).await;
     let (window, first) = (Window::open(&bench.probe)?, stored.get());
     tokio::time::sleep_until(end.into()).await;
@@ -107,10 +89,7 @@ async fn post(bench: &Bench, work: &Posts, outcome: &mut Outcome) -> Result<()> 
         outcome.put("server_cores", spent.server.server_s / spent.seconds);
     }
     if bench.probe.postmaster.is_some() {
-        outcome.put(
-            "postgres_us_per_post",
-            spent.server.postgres_s * 1e6 / posts,
-        );
+        outcome.put("postgres_us_per_post", spent.server.postgres_s * 1e6 / posts);
         outcome.put("postgres_cores", spent.server.postgres_s / spent.seconds);
     }
     outcome.put("generator_us_per_post", spent.generator_s * 1e6 / posts);
@@ -120,55 +99,24 @@ async fn post(bench: &Bench, work: &Posts, outcome: &mut Outcome) -> Result<()> 
 /// Single-row inserts per second, or `None` where there is no PostgreSQL that we may write to.
 async fn pgbench(work: &Posts, url: Option<&str>) -> Result<Option<f64>> {
     let Some(url) = url else { return Ok(None) };
-    say(&format!(
-        "pgbench -c {} with single-row inserts",
-        work.pgbench_clients
-    ));
-    run_checked(Command::new(tool("psql")?).args([
-        url,
-        "-qX",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-c",
-        SCHEMA,
-    ]))
-    .await?;
+    say(&format!("pgbench -c {} with single-row inserts", work.pgbench_clients));
+    run_checked(Command::new(tool("psql")?).args([url, "-qX", "-v", "ON_ERROR_STOP=1", "-c", SCHEMA])).await?;
     let script = tempfile::NamedTempFile::new()?;
     std::fs::write(script.path(), INSERT)?;
     let clients = work.pgbench_clients.to_string();
     let seconds = (work.seconds.ceil() as u64).to_string();
     let mut command = Command::new(tool("pgbench")?);
-    command
-        .args([
-            "-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f",
-        ])
-        .arg(script.path())
-        .arg(url);
+    command.args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"]).arg(script.path()).arg(url);
     let said = run_checked(&mut command).await?;
-    let tps = said
-        .lines()
-        .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-    run_checked(Command::new(tool("psql")?).args([
-        url,
-        "-qX",
-        "-c",
-        "DROP SCHEMA load_test CASCADE",
-    ]))
-    .await?;
+    let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    run_checked(Command::new(tool("psql")?).args([url, "-qX", "-c", "DROP SCHEMA load_test CASCADE"])).await?;
     Ok(Some(tps.context("pgbench did not tell its tps")?))
 }
 
 async fn run_checked(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .await
-        .with_context(|| format!("{:?}", command.as_std().get_program()))?;
+    let output = command.output().await.with_context(|| format!("{:?}", command.as_std().get_program()))?;
     if !output.status.success() {
-        bail!(
-            "{:?}: {}",
-            command.as_std().get_program(),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("{:?}: {}", command.as_std().get_program(), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -176,14 +124,9 @@ async fn run_checked(command: &mut Command) -> Result<String> {
 /// A PostgreSQL client program from the path, or from where Debian keeps it.
 fn tool(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"));
-    let found = std::env::split_paths(&path)
-        .chain(debian)
-        .map(|folder| folder.join(name))
-        .find(|file| Path::exists(file));
+    let debian =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let found =
+        std::env::split_paths(&path).chain(debian).map(|folder| folder.join(name)).find(|file| Path::exists(file));
     found.with_context(|| format!("{name} is not installed (Debian: apt-get install postgresql)"))
 }

@@ -62,11 +62,7 @@ impl Place {
                     self.take(*offset);
                 }
             }
-            Event::Publication {
-                channel: from,
-                offset,
-                ..
-            } if from == channel.as_bytes() => self.take(offset),
+            Event::Publication { channel: from, offset, .. } if from == channel.as_bytes() => self.take(offset),
             Event::Publication { .. } => {}
         }
     }
@@ -82,10 +78,7 @@ struct Posting {
 
 pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
     let stage = &bench.stage;
-    say(&format!(
-        "opening {} sockets in {} rooms",
-        work.sockets, work.rooms
-    ));
+    say(&format!("opening {} sockets in {} rooms", work.sockets, work.rooms));
     let places: Vec<Rc<Place>> = (0..work.sockets).map(|_| Rc::default()).collect();
     let place = |number: usize| {
         let room = stage.room(number).clone();
@@ -94,8 +87,7 @@ pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
     };
     let clients = stage.join_many(work.sockets, place).await?;
     let posting = Rc::new(Posting::default());
-    let poster =
-        tokio::task::spawn_local(post(Rc::clone(stage), work.clone(), Rc::clone(&posting)));
+    let poster = tokio::task::spawn_local(post(Rc::clone(stage), work.clone(), Rc::clone(&posting)));
     tokio::time::sleep(Duration::from_secs_f64(work.before_s)).await;
 
     let counters = stage.stats().await;
@@ -113,12 +105,7 @@ pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
             let turn = turns.acquire().await?;
             let (client, recovered, attempts) = come_back(&stage, number, &room, &place).await?;
             drop(turn);
-            Ok((
-                client,
-                recovered,
-                attempts,
-                cut.elapsed().as_secs_f64() * 1e3,
-            ))
+            Ok((client, recovered, attempts, cut.elapsed().as_secs_f64() * 1e3))
         }
     });
     let back = gather(MANY, returning.collect::<Vec<_>>()).await?;
@@ -132,72 +119,39 @@ pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
     poster.await??;
     let tops = room_tops(stage).await?;
     let top = |number: usize| tops[number % tops.len()];
-    let complete = || {
-        places
-            .iter()
-            .enumerate()
-            .all(|(number, place)| place.last.get() >= top(number))
-    };
+    let complete = || places.iter().enumerate().all(|(number, place)| place.last.get() >= top(number));
     let complete = wait_until(Duration::from_secs(10), complete).await;
 
     let mut outcome = Outcome::default();
     let sum = |count: fn(&Place) -> u64| places.iter().map(|place| count(place)).sum::<u64>();
-    let (gaps, duplicates) = (
-        sum(|place| place.gaps.get()),
-        sum(|place| place.duplicates.get()),
-    );
+    let (gaps, duplicates) = (sum(|place| place.gaps.get()), sum(|place| place.duplicates.get()));
     let not_recovered = back.iter().filter(|(_, recovered, ..)| !recovered).count();
     outcome.put("all_live_s", all_live.as_secs_f64());
     outcome.put("all_live_since_dialing_s", since_dialing.as_secs_f64());
-    outcome.put_latencies(
-        "live_after_cut",
-        &mut back.iter().map(|(.., ms)| *ms).collect::<Vec<_>>(),
-    );
-    outcome.put(
-        "recovered_publications",
-        sum(|place| place.recovered.get()) as f64,
-    );
-    outcome.put(
-        "extra_attempts",
-        back.iter()
-            .map(|(_, _, attempts, _)| f64::from(attempts - 1))
-            .sum(),
-    );
+    outcome.put_latencies("live_after_cut", &mut back.iter().map(|(.., ms)| *ms).collect::<Vec<_>>());
+    outcome.put("recovered_publications", sum(|place| place.recovered.get()) as f64);
+    outcome.put("extra_attempts", back.iter().map(|(_, _, attempts, _)| f64::from(attempts - 1)).sum());
     outcome.put("gaps", gaps as f64);
     outcome.put("duplicates", duplicates as f64);
     outcome.put("not_recovered", not_recovered as f64);
     outcome.put("posts_stored", posting.stored.get() as f64);
     if bench.probe.server.is_some() {
-        outcome.put(
-            "server_ms_per_return",
-            spent.server.server_s * 1e3 / work.sockets as f64,
-        );
+        outcome.put("server_ms_per_return", spent.server.server_s * 1e3 / work.sockets as f64);
     }
     if let (Some(before), Some(after)) = (counters, counters_after) {
         let grown = |name: &str| counter(&after, name) - counter(&before, name);
         let all = grown("recoveries");
         outcome.put("recoveries", all);
-        outcome.put(
-            "recoveries_from_postgres_percent",
-            100.0 * grown("recoveries_from_store") / all.max(1.0),
-        );
+        outcome.put("recoveries_from_postgres_percent", 100.0 * grown("recoveries_from_store") / all.max(1.0));
     }
-    outcome.must(gaps == 0 && complete, || {
-        format!("{gaps} events missing, complete: {complete}")
-    });
+    outcome.must(gaps == 0 && complete, || format!("{gaps} events missing, complete: {complete}"));
     outcome.must(duplicates == 0, || format!("{duplicates} duplicates"));
-    outcome.must(not_recovered == 0, || {
-        format!("{not_recovered} sockets were not recovered")
-    });
+    outcome.must(not_recovered == 0, || format!("{not_recovered} sockets were not recovered"));
     outcome.must(posting.failed.get() == 0, || {
         format!(
             "{} posts failed: {}",
             posting.failed.get(),
-            posting
-                .first_failure
-                .borrow()
-                .as_deref()
-                .unwrap_or_default()
+            posting.first_failure.borrow().as_deref().unwrap_or_default()
         )
     });
     Ok(outcome)
@@ -205,29 +159,18 @@ pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
 
 /// A counter of `GET /health/stats`, by name at the top level or under `recovery`.
 fn counter(stats: &Value, name: &str) -> f64 {
-    stats
-        .get(name)
-        .or_else(|| stats.pointer(&format!("/recovery/{name}")))
-        .and_then(Value::as_f64)
-        .unwrap_or_default()
+    stats.get(name).or_else(|| stats.pointer(&format!("/recovery/{name}"))).and_then(Value::as_f64).unwrap_or_default()
 }
 
 /// Dials until the server takes the socket back; answers how often that was tried.
-async fn come_back(
-    stage: &Stage,
-    number: usize,
-    room: &Room,
-    place: &Rc<Place>,
-) -> Result<(Client, bool, u32)> {
+async fn come_back(stage: &Stage, number: usize, room: &Room, place: &Rc<Place>) -> Result<(Client, bool, u32)> {
     let mut attempt = 1;
     loop {
         let listener = Rc::clone(place).listener(room.channel.clone());
         let back = async {
             let client = stage.open(number, room, listener).await?;
             let epoch = place.epoch.borrow().clone();
-            let recovered = client
-                .subscribe(&room.channel, Some((&epoch, place.last.get())))
-                .await?;
+            let recovered = client.subscribe(&room.channel, Some((&epoch, place.last.get()))).await?;
             Ok::<_, anyhow::Error>((client, recovered))
         };
         match back.await {
@@ -243,11 +186,7 @@ async fn come_back(
 async fn post(stage: Rc<Stage>, work: Storm, posting: Rc<Posting>) -> Result<()> {
     let mut clients = Vec::new();
     for number in 0..work.posters {
-        clients.push(Rc::new(
-            stage
-                .open(number, stage.room(number), |_: Event<'_>| {})
-                .await?,
-        ));
+        clients.push(Rc::new(stage.open(number, stage.room(number), |_: Event<'_>| {}).await?));
     }
     let mut ticks = interval(Duration::from_secs_f64(1.0 / work.posts_per_s));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -257,10 +196,7 @@ async fn post(stage: Rc<Stage>, work: Storm, posting: Rc<Posting>) -> Result<()>
         if posting.stop.get() {
             break;
         }
-        let (client, posting) = (
-            Rc::clone(&clients[number % clients.len()]),
-            Rc::clone(&posting),
-        );
+        let (client, posting) = (Rc::clone(&clients[number % clients.len()]), Rc::clone(&posting));
         let channel = stage.room(number).channel.clone();
         let text = marked_text(number as u64, work.text_bytes);
         running.spawn_local(async move {
@@ -268,10 +204,7 @@ async fn post(stage: Rc<Stage>, work: Storm, posting: Rc<Posting>) -> Result<()>
                 Ok(()) => posting.stored.set(posting.stored.get() + 1),
                 Err(error) => {
                     posting.failed.set(posting.failed.get() + 1);
-                    posting
-                        .first_failure
-                        .borrow_mut()
-                        .get_or_insert(format!("{error:#}"));
+                    posting.first_failure.borrow_mut().get_or_insert(format!("{error:#}"));
                 }
             }
         });
@@ -288,13 +221,7 @@ async fn room_tops(stage: &Rc<Stage>) -> Result<Vec<u64>> {
         async move {
             let place = Rc::new(Place::default());
             let room = stage.room(number).clone();
-            let _client = stage
-                .join(
-                    number,
-                    &room,
-                    Rc::clone(&place).listener(room.channel.clone()),
-                )
-                .await?;
+            let _client = stage.join(number, &room, Rc::clone(&place).listener(room.channel.clone())).await?;
             Ok(place.last.get())
         }
     };

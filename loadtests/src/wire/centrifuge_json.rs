@@ -10,9 +10,7 @@ use serde_json::{json, value::RawValue};
 use super::{Answer, Heard, Subscribed};
 
 pub fn connect(id: u32, token: &str) -> Vec<u8> {
-    json!({"id": id, "connect": {"token": token, "name": "loadtests"}})
-        .to_string()
-        .into_bytes()
+    json!({"id": id, "connect": {"token": token, "name": "loadtests"}}).to_string().into_bytes()
 }
 
 pub fn subscribe(id: u32, channel: &str, position: Option<(&str, u64)>) -> Vec<u8> {
@@ -22,9 +20,7 @@ pub fn subscribe(id: u32, channel: &str, position: Option<(&str, u64)>) -> Vec<u
         }
         None => json!({"channel": channel, "recoverable": true, "positioned": true}),
     };
-    json!({"id": id, "subscribe": request})
-        .to_string()
-        .into_bytes()
+    json!({"id": id, "subscribe": request}).to_string().into_bytes()
 }
 
 pub fn publish(id: u32, channel: &str, data: &str) -> Vec<u8> {
@@ -65,11 +61,7 @@ fn publication(line: &[u8]) -> Option<Heard<'_>> {
     if !line.get(to..)?.starts_with(b"\",\"pub\":{") {
         return None;
     }
-    Some(Heard::Publication {
-        channel: line.get(from..to)?,
-        offset: offset_of(line)?,
-        body: line,
-    })
+    Some(Heard::Publication { channel: line.get(from..to)?, offset: offset_of(line)?, body: line })
 }
 
 /// The publication's own offset: behind the data in both servers' frames, so the last one of the line.
@@ -146,36 +138,21 @@ fn reply(line: &[u8]) -> Heard<'static> {
         return Heard::Other;
     };
     let answer = if let Some(error) = reply.error {
-        Answer::Refused {
-            code: error.code,
-            message: error.message,
-        }
+        Answer::Refused { code: error.code, message: error.message }
     } else if let Some(result) = reply.subscribe {
-        let body = |publication: Publication<'_>| {
-            (
-                publication.offset,
-                publication.data.get().as_bytes().to_vec(),
-            )
-        };
+        let body = |publication: Publication<'_>| (publication.offset, publication.data.get().as_bytes().to_vec());
         Answer::Subscribed(Subscribed {
             epoch: result.epoch,
             offset: result.offset,
             recovered: result.recovered,
             publications: result.publications.into_iter().map(body).collect(),
         })
-    } else if let Some(offset) = reply
-        .rpc
-        .and_then(|rpc| rpc.data)
-        .and_then(|posted| posted.offset)
-    {
+    } else if let Some(offset) = reply.rpc.and_then(|rpc| rpc.data).and_then(|posted| posted.offset) {
         Answer::Posted { offset }
     } else {
         Answer::Done
     };
-    Heard::Replied {
-        id: reply.id,
-        answer,
-    }
+    Heard::Replied { id: reply.id, answer }
 }
 
 #[cfg(test)]
@@ -186,9 +163,7 @@ mod tests {
         let mut all = Vec::new();
         hear(frame.as_bytes(), &mut |heard| {
             all.push(match heard {
-                Heard::Publication {
-                    channel, offset, ..
-                } => format!("{}@{offset}", String::from_utf8_lossy(channel)),
+                Heard::Publication { channel, offset, .. } => format!("{}@{offset}", String::from_utf8_lossy(channel)),
                 Heard::Replied { id, answer } => format!("{id} {answer:?}"),
                 Heard::Ping => "ping".to_owned(),
                 Heard::Lost(_) => "lost".to_owned(),
@@ -209,12 +184,7 @@ mod tests {
         );
         assert_eq!(
             heard(frame),
-            [
-                "room:1@7",
-                "ping",
-                r#"4 Refused { code: 103, message: "permission denied" }"#,
-                "lost"
-            ]
+            ["room:1@7", "ping", r#"4 Refused { code: 103, message: "permission denied" }"#, "lost"]
         );
     }
 
@@ -223,17 +193,8 @@ mod tests {
         let frame = r#"{"id":2,"subscribe":{"recovered":true,"epoch":"e","offset":1,"publications":[{"data":{"a":1},"offset":2}]}}"#;
         let mut offsets = Vec::new();
         hear(frame.as_bytes(), &mut |heard| {
-            if let Heard::Replied {
-                answer: Answer::Subscribed(subscribed),
-                ..
-            } = heard
-            {
-                offsets.extend(
-                    subscribed
-                        .publications
-                        .into_iter()
-                        .map(|(offset, body)| (offset, body.len())),
-                );
+            if let Heard::Replied { answer: Answer::Subscribed(subscribed), .. } = heard {
+                offsets.extend(subscribed.publications.into_iter().map(|(offset, body)| (offset, body.len())));
             }
         });
         assert_eq!(offsets, [(2, 7)]);

@@ -133,17 +133,10 @@ impl<'a> Iterator for Fields<'a> {
 pub fn hear(frame: &[u8], each: &mut dyn FnMut(Heard<'_>)) {
     let mut rest = Fields(frame);
     while let Some(length) = rest.varint() {
-        let Some(reply) = usize::try_from(length)
-            .ok()
-            .and_then(|length| rest.split(length))
-        else {
+        let Some(reply) = usize::try_from(length).ok().and_then(|length| rest.split(length)) else {
             return;
         };
-        each(if reply.is_empty() {
-            Heard::Ping
-        } else {
-            one(reply)
-        });
+        each(if reply.is_empty() { Heard::Ping } else { one(reply) });
     }
 }
 
@@ -181,11 +174,7 @@ fn push(bytes: &[u8]) -> Heard<'_> {
             field::PUSH_CHANNEL => channel = bytes,
             field::PUSH_PUB => {
                 let (offset, body) = publication(bytes);
-                return Heard::Publication {
-                    channel,
-                    offset,
-                    body,
-                };
+                return Heard::Publication { channel, offset, body };
             }
             field::PUSH_UNSUBSCRIBE | field::PUSH_DISCONNECT => {
                 return Heard::Lost(format!("push {field}: {}", String::from_utf8_lossy(bytes)));
@@ -230,12 +219,8 @@ fn posted(bytes: &[u8]) -> Answer {
     struct Posted {
         offset: u64,
     }
-    let data = Fields(bytes)
-        .find(|(field, ..)| *field == 1)
-        .map_or(&[][..], |(.., bytes)| bytes);
-    serde_json::from_slice::<Posted>(data).map_or(Answer::Done, |posted| Answer::Posted {
-        offset: posted.offset,
-    })
+    let data = Fields(bytes).find(|(field, ..)| *field == 1).map_or(&[][..], |(.., bytes)| bytes);
+    serde_json::from_slice::<Posted>(data).map_or(Answer::Done, |posted| Answer::Posted { offset: posted.offset })
 }
 
 #[cfg(test)]
@@ -259,20 +244,10 @@ mod tests {
         let mut all = Vec::new();
         hear(&frame, &mut |heard| {
             all.push(match heard {
-                Heard::Publication {
-                    channel,
-                    offset,
-                    body,
-                } => (channel.to_vec(), offset, body.to_vec()),
+                Heard::Publication { channel, offset, body } => (channel.to_vec(), offset, body.to_vec()),
                 _ => (Vec::new(), 0, Vec::new()),
             });
         });
-        assert_eq!(
-            all,
-            [
-                (b"room:1".to_vec(), 300, b"{}".to_vec()),
-                (Vec::new(), 0, Vec::new())
-            ]
-        );
+        assert_eq!(all, [(b"room:1".to_vec(), 300, b"{}".to_vec()), (Vec::new(), 0, Vec::new())]);
     }
 }

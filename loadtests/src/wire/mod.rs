@@ -94,12 +94,7 @@ impl Wire {
     }
 
     /// `position`: (epoch, offset) of the last publication that the client has, to recover from there.
-    pub fn subscribe(
-        self,
-        id: u32,
-        channel: &str,
-        position: Option<(&str, u64)>,
-    ) -> Option<Vec<u8>> {
+    pub fn subscribe(self, id: u32, channel: &str, position: Option<(&str, u64)>) -> Option<Vec<u8>> {
         match self {
             Self::Json => Some(centrifuge_json::subscribe(id, channel, position)),
             Self::Protobuf => Some(centrifuge_protobuf::subscribe(id, channel, position)),
@@ -139,14 +134,8 @@ impl Wire {
             (Self::Json, Frame::Text(bytes)) => centrifuge_json::hear(bytes, each),
             (Self::Protobuf, Frame::Binary(bytes)) => centrifuge_protobuf::hear(bytes, each),
             (Self::SocketIo, Frame::Text(bytes)) => hear_socketio(bytes, each),
-            (Self::Plain, Frame::Text(body)) => each(Heard::Publication {
-                channel: b"",
-                offset: 0,
-                body,
-            }),
-            (_, Frame::Close(code, reason)) => {
-                each(Heard::Lost(format!("closed with {code} {reason}")))
-            }
+            (Self::Plain, Frame::Text(body)) => each(Heard::Publication { channel: b"", offset: 0, body }),
+            (_, Frame::Close(code, reason)) => each(Heard::Lost(format!("closed with {code} {reason}"))),
             _ => each(Heard::Other),
         }
     }
@@ -154,19 +143,10 @@ impl Wire {
 
 fn hear_socketio(bytes: &[u8], each: &mut dyn FnMut(Heard<'_>)) {
     match bytes {
-        [b'4', b'2', body @ ..] => each(Heard::Publication {
-            channel: b"",
-            offset: 0,
-            body,
-        }),
-        [b'4', b'0', ..] => each(Heard::Replied {
-            id: HELLO_ID,
-            answer: Answer::Done,
-        }),
+        [b'4', b'2', body @ ..] => each(Heard::Publication { channel: b"", offset: 0, body }),
+        [b'4', b'0', ..] => each(Heard::Replied { id: HELLO_ID, answer: Answer::Done }),
         [b'2', ..] => each(Heard::Ping),
-        [b'1', ..] | [b'4', b'1' | b'4', ..] => {
-            each(Heard::Lost(String::from_utf8_lossy(bytes).into_owned()))
-        }
+        [b'1', ..] | [b'4', b'1' | b'4', ..] => each(Heard::Lost(String::from_utf8_lossy(bytes).into_owned())),
         _ => each(Heard::Other),
     }
 }
@@ -183,11 +163,9 @@ pub fn marked_text(marker: u64, bytes: usize) -> String {
 pub fn marker_of(body: &[u8]) -> Option<u64> {
     let at = memchr::memchr(b'~', body)?;
     let digits = body.get(at + 1..at + 11)?;
-    digits.iter().try_fold(0, |number: u64, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| number * 10 + u64::from(digit - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0, |number: u64, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -198,10 +176,7 @@ mod tests {
     fn a_marker_is_found_in_any_wrapping() {
         let text = marked_text(42, 100);
         assert_eq!(text.len(), 100);
-        assert_eq!(
-            marker_of(format!("{{\"data\":{{\"text\":\"{text}\"}}}}").as_bytes()),
-            Some(42)
-        );
+        assert_eq!(marker_of(format!("{{\"data\":{{\"text\":\"{text}\"}}}}").as_bytes()), Some(42));
         assert_eq!(marker_of(b"nothing here"), None);
     }
 }

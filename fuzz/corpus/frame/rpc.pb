@@ -1,0 +1,2 @@
+%j!
+{"room_id":"r"}message.create

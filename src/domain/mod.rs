@@ -1,0 +1,7 @@
+//! The product's words and rules, one module each. A module imports only modules to its left:
+//! `events tenancy identity communities messaging`.
+
+pub mod communities;
+pub mod events;
+pub mod identity;
+pub mod tenancy;

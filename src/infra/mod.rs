@@ -1,0 +1,7 @@
+//! The outside world at arm's length: the database, the bus, mail.
+
+pub mod bus;
+pub mod data_dir;
+pub mod embedded;
+pub mod pg;
+pub mod privileges;

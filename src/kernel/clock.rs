@@ -1,0 +1,29 @@
+//! Time is passed in, so that tests own it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeZone, Utc};
+
+/// Where "now" comes from. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// A clock that a test moves; milliseconds since the epoch.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// Now, in UTC, cut to milliseconds, so that a value survives the wire and the database unchanged.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        let millis = match self {
+            Self::System => Utc::now().timestamp_millis(),
+            Self::Fixed(millis) => millis.load(Ordering::Relaxed),
+        };
+        Utc.timestamp_millis_opt(millis).single().unwrap_or_default()
+    }
+}
