@@ -1,7 +1,11 @@
 //! Rialto and its rivals in turns: every round starts each server fresh, runs the same work with the same client, and ends
 //! it. The order of the servers turns by one each round, so that what the machine does meanwhile hits all alike.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -18,11 +22,12 @@ use crate::{
 
 #[derive(Args)]
 pub struct CompareArgs {
-    /// Rialto's release build
+    /// Rialto's release build [default: beside this program]
     #[arg(long)]
     rialto: Option<PathBuf>,
-    #[arg(long, default_value = "target/peers/centrifugo")]
-    centrifugo: PathBuf,
+    /// Centrifugo's program, built there if it is missing [default: ../peers/centrifugo from this program]
+    #[arg(long)]
+    centrifugo: Option<PathBuf>,
     /// The folder with the rivals' servers and settings
     #[arg(long, default_value = "loadtests/peers")]
     peers: PathBuf,
@@ -62,14 +67,18 @@ struct Report {
 /// Answers whether every promise was kept and every bar reached.
 pub async fn compare(args: CompareArgs) -> Result<bool> {
     fs::create_dir_all(&args.logs)?;
-    let programs =
-        Programs { rialto: args.rialto.clone(), centrifugo: args.centrifugo.clone(), peers: args.peers.clone() };
+    let built = std::env::current_exe()?.parent().map(Path::to_path_buf).unwrap_or_default();
+    let programs = Programs {
+        rialto: args.rialto.clone().unwrap_or_else(|| built.join("rialto")),
+        centrifugo: args.centrifugo.clone().unwrap_or_else(|| built.join("../peers/centrifugo")),
+        peers: args.peers.clone(),
+    };
     let mut plan = Vec::new();
     for mut scenario in read_scenarios(&args)? {
         if !args.servers.is_empty() {
             scenario.servers.retain(|server| args.servers.contains(server));
         }
-        programs.check(&scenario.servers)?;
+        programs.prepare(&scenario.servers)?;
         if args.quick {
             scenario.work.hurry();
         }
@@ -130,11 +139,8 @@ async fn in_turns(scenario: &Scenario, programs: &Programs, rounds: usize, args:
                 tenant: None,
                 accounts: Vec::new(),
                 probe: running.probe,
-                program: programs
-                    .rialto
-                    .clone()
-                    .filter(|_| server == Server::Rialto)
-                    .map(|program| (program, running.data.path().join("data"))),
+                program: (server == Server::Rialto)
+                    .then(|| (programs.rialto.clone(), running.data.path().join("data"))),
                 database_url: running.database_url.clone(),
             };
             let outcome = measure(scenario, measured)

@@ -21,7 +21,7 @@ mod ws;
 
 use std::{path::PathBuf, process::ExitCode, rc::Rc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -85,6 +85,7 @@ struct RunArgs {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    procs::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         tokio::task::LocalSet::new().block_on(&runtime, async {
@@ -135,6 +136,9 @@ async fn run(args: RunArgs) -> Result<bool> {
     Ok(!row.broken())
 }
 
+/// What the generator needs open beside its sockets.
+const SPARE_DESCRIPTORS: u64 = 100;
+
 /// One server, ready to be measured.
 pub struct Measured {
     pub server: Server,
@@ -147,6 +151,12 @@ pub struct Measured {
 }
 
 pub async fn measure(scenario: &Scenario, measured: Measured) -> Result<Outcome> {
+    let (sockets, descriptors) = (scenario.work.sockets() as u64, procs::descriptor_limit());
+    if sockets + SPARE_DESCRIPTORS > descriptors {
+        bail!(
+            "{sockets} sockets do not fit into {descriptors} descriptors (ulimit -n): lower `sockets` in the scenario"
+        );
+    }
     let dialer = Dialer {
         target: Rc::new(measured.target),
         wire: measured.server.wire(scenario.wire),

@@ -1,8 +1,9 @@
 //! What a server costs, read from /proc: CPU time and resident memory of its process, and of its PostgreSQL apart.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
 /// The server process under test, and the postmaster behind it if it has one on this machine.
@@ -81,12 +82,23 @@ pub fn postmasters() -> Vec<u32> {
     all_pids().filter(|pid| is_postgres(*pid) && !parent_of(*pid).is_some_and(is_postgres)).collect()
 }
 
-/// The socket directory and port that a postmaster wrote into its `postmaster.pid`.
-pub fn postmaster_socket(postmaster: u32) -> Result<(String, u16)> {
+/// A postmaster's data directory, and the socket directory and port that it wrote into its `postmaster.pid`.
+pub fn postmaster_socket(postmaster: u32) -> Result<(PathBuf, String, u16)> {
     let data = fs::read_link(format!("/proc/{postmaster}/cwd")).context("the postmaster's data directory")?;
     let file = fs::read_to_string(data.join("postmaster.pid")).context("postmaster.pid")?;
     let mut lines = file.lines().skip(3);
     let port = lines.next().and_then(|line| line.trim().parse().ok()).context("no port in postmaster.pid")?;
     let directory = lines.next().unwrap_or_default().trim().to_owned();
-    Ok((directory, port))
+    Ok((data, directory, port))
+}
+
+/// Every socket is a descriptor, here and in the servers that we start: the soft limit goes to the hard one.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
+}
+
+/// The most descriptors that this process may have.
+pub fn descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

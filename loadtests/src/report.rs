@@ -12,6 +12,9 @@ pub struct Outcome {
     pub metrics: Vec<(String, f64)>,
     /// Broken promises (a gap, a duplicate, a lost connection): a run with any is a failed run, whatever its speed.
     pub broken: Vec<String>,
+    /// What a reader needs to know beside the figures.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Outcome {
@@ -153,6 +156,9 @@ impl Row {
             ));
         }
         for row in &self.servers {
+            for note in row.rounds.first().into_iter().flat_map(|round| &round.notes) {
+                out.push_str(&format!("- {}: {note}\n", row.server.name()));
+            }
             for (round, outcome) in row.rounds.iter().enumerate() {
                 for promise in &outcome.broken {
                     out.push_str(&format!("- broken by {} in round {}: {promise}\n", row.server.name(), round + 1));

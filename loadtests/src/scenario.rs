@@ -96,6 +96,18 @@ impl Work {
         }
     }
 
+    /// Sockets open at the same time.
+    pub fn sockets(&self) -> usize {
+        match self {
+            Self::Broadcast(work) => work.sockets,
+            Self::Idle(work) => work.sockets,
+            Self::Paced(work) => work.rooms * work.members,
+            Self::Posts(work) => work.posters,
+            Self::Storm(work) => work.sockets + work.posters,
+            Self::Tenants(_) => 0,
+        }
+    }
+
     /// Shortens every window for a trial run.
     pub fn hurry(&mut self) {
         match self {

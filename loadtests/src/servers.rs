@@ -19,6 +19,7 @@ use crate::{
     http::Http,
     net::{Sources, Target},
     procs::{Probe, postmaster_socket, postmasters},
+    runs::say,
     scenario::Server,
 };
 
@@ -28,7 +29,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where the programs are.
 pub struct Programs {
-    pub rialto: Option<PathBuf>,
+    pub rialto: PathBuf,
     pub centrifugo: PathBuf,
     pub peers: PathBuf,
 }
@@ -42,25 +43,31 @@ pub struct Running {
     pub database_url: Option<String>,
 }
 
-/// What the tool sets on Rialto: a handful of people hold thousands of sockets here, which the defaults rightly refuse.
-pub const RIALTO_LIMITS: &[(&str, &str)] = &[];
-
 impl Programs {
-    /// Everything that `servers` need is there, or an error that says how to get it.
-    pub fn check(&self, servers: &[Server]) -> Result<()> {
-        for server in servers {
-            let (file, how) = match server {
-                Server::Rialto => (
-                    self.rialto.clone().unwrap_or_default(),
-                    "cargo build --release, then --rialto target/release/rialto",
-                ),
-                Server::Centrifugo => (self.centrifugo.clone(), "loadtests/bench builds it (needs Go)"),
-                Server::Ws => (self.peers.join("node_modules/ws"), "npm ci --prefix loadtests/peers"),
-                Server::SocketIo => (self.peers.join("node_modules/socket.io"), "npm ci --prefix loadtests/peers"),
-            };
-            if !file.exists() {
-                bail!("{} is missing ({}): {how}", server.name(), file.display());
-            }
+    /// Makes the rivals that `servers` name and that are not there yet, or says what is missing for that.
+    pub fn prepare(&self, servers: &[Server]) -> Result<()> {
+        if servers.contains(&Server::Rialto) && !self.rialto.exists() {
+            bail!("{} is missing: cargo build --release, or name a build with --rialto", self.rialto.display());
+        }
+        if servers.contains(&Server::Centrifugo) && is_older(&self.centrifugo, &self.peers.join("go.sum")) {
+            say("building Centrifugo (some minutes, once)");
+            let output = std::path::absolute(&self.centrifugo)?;
+            let mut build = Command::new("go");
+            build
+                .arg("build")
+                .arg("-o")
+                .arg(output)
+                .arg("github.com/centrifugal/centrifugo/v6")
+                .current_dir(&self.peers);
+            finish(build, "Go builds Centrifugo; Debian: apt-get install golang")?;
+        }
+        let installed = self.peers.join("node_modules/.package-lock.json");
+        let has_node = servers.iter().any(|server| matches!(server, Server::Ws | Server::SocketIo));
+        if has_node && is_older(&installed, &self.peers.join("package-lock.json")) {
+            say("installing ws and Socket.IO");
+            let mut install = Command::new("npm");
+            install.args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(&self.peers);
+            finish(install, "npm installs ws and Socket.IO; Debian: apt-get install nodejs npm")?;
         }
         Ok(())
     }
@@ -74,9 +81,9 @@ impl Programs {
         let clusters_before = postmasters();
         let mut command = match server {
             Server::Rialto => {
-                let mut command = Command::new(self.rialto.as_ref().context("--rialto PROGRAM")?);
+                let mut command = Command::new(&self.rialto);
                 command.args(["serve", "--demo", "--listen", &target.host, "--data-dir"]).arg(data.path().join("data"));
-                command.envs(RIALTO_LIMITS.iter().copied());
+                command.arg("--config").arg(self.peers.join("rialto.yaml"));
                 command
             }
             Server::Centrifugo => {
@@ -96,10 +103,25 @@ impl Programs {
         running.until_ready(server).await.with_context(|| format!("{}: see {}", server.name(), logs.display()))?;
         if server == Server::Rialto {
             running.probe.postmaster = postmasters().into_iter().find(|pid| !clusters_before.contains(pid));
-            running.database_url = running.find_database();
+            running.database_url = Some(running.find_database()?);
         }
         Ok(running)
     }
+}
+
+/// A product that is missing, or made before what it is made from.
+fn is_older(product: &Path, source: &Path) -> bool {
+    let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    changed(product).is_none_or(|product| changed(source).is_some_and(|source| source > product))
+}
+
+fn finish(mut command: Command, hint: &str) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("{name} did not start ({hint})"))?;
+    if !status.success() {
+        bail!("{name} ended with {status} ({hint})");
+    }
+    Ok(())
 }
 
 fn node(script: &Path, port: &str) -> Command {
@@ -134,11 +156,18 @@ impl Running {
         bail!("not ready within {START_TIMEOUT:?}")
     }
 
-    /// A URL of the embedded cluster, from what the server left in its data directory.
-    fn find_database(&self) -> Option<String> {
-        let (directory, port) = postmaster_socket(self.probe.postmaster?).ok()?;
-        let password = std::env::var("LOADTESTS_DATABASE_PASSWORD").unwrap_or_default();
-        Some(format!("postgresql://postgres:{password}@/postgres?host={directory}&port={port}"))
+    /// A URL of the embedded cluster: its socket from `postmaster.pid`, the owner's password from the file beside it.
+    fn find_database(&self) -> Result<String> {
+        #[derive(serde::Deserialize)]
+        struct Secrets {
+            owner: String,
+        }
+        let postmaster = self.probe.postmaster.context("the server has started no PostgreSQL")?;
+        let (data, directory, port) = postmaster_socket(postmaster)?;
+        let file = data.parent().context("a cluster at the root")?.join("secrets.json");
+        let secrets = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+        let Secrets { owner } = serde_json::from_slice(&secrets)?;
+        Ok(format!("postgresql://rialto_owner:{owner}@/rialto?host={directory}&port={port}"))
     }
 
     /// Ends the server the polite way, and its PostgreSQL if that has outlived it.

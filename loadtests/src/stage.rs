@@ -60,7 +60,9 @@ impl Stage {
     }
 
     async fn prepare_rialto(dialer: Dialer, count: usize, rooms: usize, accounts: &Accounts) -> Result<Self> {
-        let run = clock::unix_seconds();
+        // Tells one run's accounts from another's on a server that stays.
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        let run = run.get(..8).unwrap_or_default();
         let mut http = Http::new(&dialer.sources, &dialer.target, dialer.tenant.as_deref());
         let mut people = Vec::new();
         let wanted = if accounts.is_empty() { count } else { accounts.len().min(count) };
@@ -72,7 +74,7 @@ impl Stage {
                 }
                 None => {
                     let body = json!({
-                        "email": format!("load-{run}-{}-{number}@load.example", std::process::id()),
+                        "email": format!("load-{run}-{number}@load.example"),
                         "password": "a long enough passphrase for a load test",
                         "display_name": format!("Load {number}"),
                     });
@@ -82,7 +84,7 @@ impl Stage {
             people.push(Person { id: text(&answer, "/user/id")?, token: text(&answer, "/access_token")? });
         }
         let Some(owner) = people.first() else { bail!("a run needs at least one person") };
-        let body = json!({"name": format!("Load test {run}-{}", std::process::id()), "join_policy": "open"});
+        let body = json!({"name": format!("Load test {run}"), "join_policy": "open"});
         let community = text(&http.call("POST", "/v1/communities", Some(&owner.token), Some(&body)).await?, "/id")?;
         for person in people.iter().skip(1) {
             let body = json!({"accept_guidelines": true});

@@ -35,6 +35,9 @@ pub async fn run(bench: &Bench, work: &Posts) -> Result<Outcome> {
     let before = pgbench(work, url).await?;
     post(bench, work, &mut outcome).await?;
     let after = pgbench(work, url).await?;
+    if let Some(url) = url {
+        outcome.notes.push(format!("posts and inserts on one cluster with {}", durability(url).await?));
+    }
     if let Some(inserts) = before.into_iter().chain(after).reduce(f64::max) {
         outcome.put("pgbench_inserts_per_s", inserts);
         outcome.put("posts_per_pgbench_insert", outcome.get("posts_per_s").unwrap_or_default() / inserts);
@@ -111,6 +114,13 @@ async fn pgbench(work: &Posts, url: Option<&str>) -> Result<Option<f64>> {
     let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
     run_checked(Command::new(tool("psql")?).args([url, "-qX", "-c", "DROP SCHEMA load_test CASCADE"])).await?;
     Ok(Some(tps.context("pgbench did not tell its tps")?))
+}
+
+/// The settings that "durable" hangs on, as the cluster has them.
+async fn durability(url: &str) -> Result<String> {
+    const ASK: &str = "SELECT string_agg(name || '=' || setting, ', ' ORDER BY name) FROM pg_settings \
+         WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_sync_method')";
+    Ok(run_checked(Command::new(tool("psql")?).args([url, "-qXAt", "-c", ASK])).await?.trim().to_owned())
 }
 
 async fn run_checked(command: &mut Command) -> Result<String> {
