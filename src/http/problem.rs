@@ -47,7 +47,6 @@ const CODES: &[(&str, u16, &str)] = &[
     ("muted", 403, "You are muted"),
     ("read_only", 403, "You may only read here"),
     ("archived", 403, "The room is archived"),
-    ("guidelines_required", 403, "The guidelines have to be accepted"),
     ("invite_required", 403, "An invitation is needed"),
     ("tenant_suspended", 403, "The tenant is suspended"),
     ("not_found", 404, "Not found"),
@@ -68,6 +67,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("media_type", 415, "The body is not JSON"),
     ("unknown_host", 421, "The host is not served here"),
     ("invalid", 422, "A field is not acceptable"),
+    ("guidelines_required", 422, "The guidelines have to be accepted"),
     ("bad_link", 422, "The link is spent, expired or not one"),
     ("idempotency_key_reused", 422, "The idempotency key belongs to another request"),
     ("plan_limit", 429, "The plan's limit is reached"),
@@ -105,6 +105,12 @@ impl Problem {
     #[must_use]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new("invalid", detail) }
+    }
+
+    /// The same problem with the field at fault.
+    #[must_use]
+    pub fn with_field(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
     }
 
     /// A 404 that says nothing more.

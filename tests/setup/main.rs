@@ -3,6 +3,7 @@
 //! Each test runs a copy of the program in a folder of its own, as an unprivileged user. Started as root, the tests also show what the
 //! program does with root's rights; started otherwise those are reported as skipped.
 
+mod boot_check;
 mod configuration;
 mod keeping;
 mod program;
