@@ -6,10 +6,12 @@
 //! cli, app → http → actors → domain → infra → config, geo, protocol → kernel
 //! ```
 
+pub mod actors;
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod infra;
 pub mod kernel;
 pub mod protocol;

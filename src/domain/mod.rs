@@ -3,3 +3,6 @@
 
 pub mod communities;
 pub mod events;
+pub mod identity;
+pub mod messaging;
+pub mod tenancy;

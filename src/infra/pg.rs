@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::bus::{Bus, News};
 use crate::config::{Store, StoreUrls};
-use crate::kernel::TenantId;
+use crate::kernel::{Coded, TenantId};
 
 /// Errors of the database itself; what a constraint means is decided by the store that runs into it.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,20 @@ impl PgError {
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         !matches!(self, Self::Statement(_))
+    }
+}
+
+impl Coded for PgError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Unavailable(_) => "unavailable",
+            Self::Statement(_) | Self::Abandoned => "internal",
+        }
+    }
+
+    fn retry_after_s(&self) -> Option<u64> {
+        matches!(self, Self::Busy | Self::Unavailable(_)).then_some(1)
     }
 }
 

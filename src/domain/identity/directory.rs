@@ -1,0 +1,122 @@
+//! Who somebody is right now: role, state, name, and since when their tokens count. From memory nearly always; every request and every
+//! socket asks.
+//!
+//! R9: [`Directory::forget`] is called with `News::GrantsChanged` and `News::SessionsRevoked`; without news an entry lives 30 s.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use moka::sync::Cache;
+
+use super::{IdentityError, Verified, store};
+use crate::infra::pg::Pg;
+use crate::kernel::{Scope, TenantId, UserId};
+
+/// People kept in memory (some 300 bytes each).
+const PEOPLE_MAX: u64 = 100_000;
+/// The longest that a missed piece of news goes unnoticed.
+const FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// Whether somebody may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Active,
+    Suspended,
+    Deleted,
+}
+
+impl State {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Self {
+        match text {
+            "active" => Self::Active,
+            "deleted" => Self::Deleted,
+            _ => Self::Suspended,
+        }
+    }
+}
+
+/// Somebody as of now.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub scope: Scope,
+    pub state: State,
+    pub tokens_valid_from: DateTime<Utc>,
+    pub email_verified: bool,
+}
+
+impl Person {
+    /// Whether a token of theirs still counts.
+    ///
+    /// # Errors
+    /// [`IdentityError::Banned`] for the suspended, [`IdentityError::Unauthorized`] for a token from before they signed out everywhere.
+    pub fn admit(&self, token: &Verified) -> Result<(), IdentityError> {
+        match self.state {
+            State::Suspended => Err(IdentityError::Banned),
+            State::Deleted => Err(IdentityError::Unauthorized),
+            State::Active if token.issued_at < self.tokens_valid_from => Err(IdentityError::Unauthorized),
+            State::Active => Ok(()),
+        }
+    }
+}
+
+/// The cache. Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    people: Cache<(TenantId, UserId), Arc<Person>>,
+    /// Counts `forget`s, so that a read that began before one is not kept after it.
+    forgotten: Arc<AtomicU64>,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            people: Cache::builder().max_capacity(PEOPLE_MAX).time_to_live(FRESH_FOR).build(),
+            forgotten: Arc::default(),
+        }
+    }
+}
+
+impl Directory {
+    /// Somebody as of now, from memory; `None` when the store has to be asked.
+    #[must_use]
+    pub fn recall(&self, tenant: TenantId, user: UserId) -> Option<Arc<Person>> {
+        self.people.get(&(tenant, user))
+    }
+
+    /// Somebody as of now. Runs on the database runtime; try [`Directory::recall`] first.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotFound`], and those of the database.
+    pub async fn who(&self, pg: &Pg, tenant: TenantId, user: UserId) -> Result<Arc<Person>, IdentityError> {
+        if let Some(person) = self.recall(tenant, user) {
+            return Ok(person);
+        }
+        let before = self.forgotten.load(Ordering::Acquire);
+        let mut tx = pg.tenant(tenant).await?;
+        let person = Arc::new(store::find_person(&mut tx, user).await?.ok_or(IdentityError::NotFound)?);
+        tx.commit().await?;
+        self.people.insert((tenant, user), Arc::clone(&person));
+        if self.forgotten.load(Ordering::Acquire) != before {
+            self.people.invalidate(&(tenant, user));
+        }
+        Ok(person)
+    }
+
+    /// Drops what is known of somebody; the next look asks the store.
+    pub fn forget(&self, tenant: TenantId, user: UserId) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.people.invalidate(&(tenant, user));
+    }
+}
