@@ -7,6 +7,7 @@ pub mod input;
 pub mod problem;
 pub mod tenant;
 pub mod v1;
+pub mod work;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub use auth::{Caller, Member, PlatformAdmin, SignedIn, TenantAdmin, TenantModer
 pub use input::{Json, Path, Query};
 pub use problem::Problem;
 pub use tenant::Tenant;
+pub use work::{Once, within};
 
 use crate::config::Config;
 use crate::domain::identity::{Directory, Hasher, Keys};
