@@ -1,1 +1,167 @@
-//! The composition root: the only place that knows all parts.
+//! The composition root: the only place that knows all parts. Builds them, starts the actor tree, serves, and stops in order.
+
+use std::any::Any;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::{Arbiter, ArbiterHandle, System};
+use actix_web::dev::{Extensions, Server};
+use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
+use crate::actors::live::{Live, Parts};
+use crate::config::{Config, StoreUrls};
+use crate::domain::identity::{Directory, Hasher, Keys, MasterKey};
+use crate::domain::tenancy::Tenants;
+use crate::http::connection::PeerSocket;
+use crate::http::{self, Edge};
+use crate::infra::bus::Bus;
+use crate::infra::pg::{Db, Pg};
+use crate::kernel::Clock;
+
+/// What the kernel may hold unsent for one socket; together with the outbox it bounds what a dead reader costs (R7).
+const SEND_BUFFER: usize = 128 * 1024;
+/// Unacknowledged data older than this ends the connection, which nothing else would (R7).
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Sessions close spread over this time, so that clients do not all come back in one instant.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+
+/// Why the server could not start or go on.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves until a signal says stop. The store is up and migrated.
+///
+/// # Errors
+/// When a part can not be built, or the address not be bound.
+pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
+    let workers = config.server.worker_count();
+    let database = Builder::new_multi_thread().worker_threads(workers).thread_name("rialto-db").enable_all().build()?;
+    let config = Arc::new(config.clone());
+    let clock = Clock::System;
+    let pg = {
+        let _inside = database.enter();
+        Pg::open(urls, &config.store, Bus::local())?
+    };
+    let db = Db::new(database.handle().clone(), pg.clone(), config.store.queue);
+    let keys = Arc::new(open_keys(&database, &pg, &clock, &config)?);
+
+    let outcome = System::new().block_on(run(Arc::clone(&config), clock, db, keys));
+    database.block_on(pg.close());
+    database.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+fn open_keys(database: &Runtime, pg: &Pg, clock: &Clock, config: &Config) -> Result<Keys, Failure> {
+    let master = MasterKey::of_data_dir(&config.server.data_dir)?;
+    Ok(database.block_on(Keys::open(pg, clock, &config.auth, config.server.public_url(), master))?)
+}
+
+async fn run(config: Arc<Config>, clock: Clock, db: Db, keys: Arc<Keys>) -> Result<(), Failure> {
+    let workers = config.server.worker_count();
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| hub::channel()).unzip();
+    let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
+    let tenants = Tenants::default();
+    let (live, gap_requests) = Live::new(Parts {
+        config: Arc::clone(&config),
+        clock: clock.clone(),
+        db: db.clone(),
+        keys: Arc::clone(&keys),
+        tenants: tenants.clone(),
+        hubs: senders.into(),
+        arbiters: arbiters.iter().map(Arbiter::handle).collect::<Vec<ArbiterHandle>>(),
+    });
+    live.start(gap_requests);
+    db.runtime().spawn(Arc::clone(&keys).keep_turning(db.pg().clone(), clock.clone()));
+
+    let edge = Data::new(Edge {
+        hasher: Hasher::new(&config.auth, workers, config.limits.signing_in.hash_queue as usize)?,
+        directory: Directory::default(),
+        tenants,
+        clock,
+        keys,
+        live: Arc::clone(&live),
+        db,
+        config: Arc::clone(&config),
+    });
+    let server = listen(&edge, receivers)?;
+    tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
+    until_stopped(server, &live, &config).await
+}
+
+/// Binds the address and starts the workers, each with its hub.
+fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<Server, Failure> {
+    let receivers = Arc::new(Mutex::new(receivers));
+    let (config, data) = (Arc::clone(&edge.config), edge.clone());
+    let factory = move || {
+        let mut app = App::new().app_data(data.clone()).configure(http::routes);
+        let mut receivers = receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = receivers.len();
+        // A worker that actix had to start again has no queue any more: it serves HTTP and refuses sockets.
+        if let Some(receiver) = receivers.pop() {
+            let hub = Hub::new(worker - 1, Arc::clone(&data.live));
+            actix_web::rt::spawn(std::rc::Rc::clone(&hub).run(receiver));
+            app = app.app_data(hub);
+        }
+        app
+    };
+    let connections = config.limits.admission.connections_per_node.unwrap_or(16_384) as usize;
+    let server = HttpServer::new(factory)
+        .workers(config.server.worker_count())
+        .backlog(BACKLOG)
+        .max_connections(connections / config.server.worker_count() + 512)
+        .h1_allow_half_closed(false)
+        .disable_signals()
+        .on_connect(prepare_socket)
+        .bind(config.server.listen)
+        .map_err(|error| format!("can not listen on {}: {error}", config.server.listen))?;
+    Ok(server.run())
+}
+
+/// R7: what a peer that does not read can cost is bounded in the kernel too.
+fn prepare_socket(connection: &dyn Any, data: &mut Extensions) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let socket = socket2::SockRef::from(stream);
+    let bounded = socket
+        .set_send_buffer_size(SEND_BUFFER)
+        .and_then(|()| socket.set_tcp_user_timeout(Some(USER_TIMEOUT)))
+        .and_then(|()| socket.set_tcp_nodelay(true));
+    if let Err(error) = bounded {
+        tracing::debug!(%error, "a socket could not be prepared");
+    }
+    data.insert(PeerSocket(stream.as_raw_fd()));
+}
+
+/// Waits for a signal (or the server's own end), then stops in order: sessions first, then connections. A second Ctrl-C forces.
+async fn until_stopped(server: Server, live: &Arc<Live>, config: &Config) -> Result<(), Failure> {
+    let handle = server.handle();
+    let serving = actix_web::rt::spawn(server);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+        ended = serving => return Ok(ended??),
+    }
+    tracing::info!("stopping");
+    handle.pause().await;
+    live.tell(|| Delivery::Drain { within: DRAIN });
+    let drained = async {
+        let until = std::time::Instant::now() + DRAIN + Duration::from_secs(1);
+        while live.admission.connections() > 0 && std::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // What is left are requests in flight; idle connections are cut.
+        handle.stop(false).await;
+    };
+    tokio::select! {
+        () = drained => {}
+        () = tokio::time::sleep(config.server.stop_within.duration()) => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
+}

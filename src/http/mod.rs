@@ -1,6 +1,7 @@
 //! The edge: the route table, who may call, and errors as problems. Handlers translate; they do not decide.
 
 pub mod auth;
+pub mod connection;
 mod cross_tenant;
 pub mod health;
 pub mod input;
@@ -20,6 +21,7 @@ pub use problem::Problem;
 pub use tenant::Tenant;
 pub use work::{Once, within};
 
+use crate::actors::live::Live;
 use crate::config::Config;
 use crate::domain::identity::{Directory, Hasher, Keys};
 use crate::domain::tenancy::Tenants;
@@ -35,11 +37,12 @@ pub struct Edge {
     pub hasher: Hasher,
     pub directory: Directory,
     pub tenants: Tenants,
+    pub live: Arc<Live>,
 }
 
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.configure(health::routes);
+    app.configure(health::routes).configure(connection::routes);
     app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
     app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));
