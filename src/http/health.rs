@@ -37,13 +37,13 @@ pub async fn stats(request: HttpRequest, edge: Data<Edge>) -> Result<HttpRespons
     if forwarded || !request.peer_addr().is_some_and(|peer| peer.ip().is_loopback()) {
         return Err(Problem::not_found());
     }
-    let live = &edge.live;
-    let (rooms, tenants) = live.directory.counts();
+    let node = &edge.live;
+    let (rooms, tenants) = node.directory.counts();
     Ok(HttpResponse::Ok().json(json!({
         "pid": std::process::id(),
-        "connections": live.admission.connections(),
+        "connections": node.admission.connections(),
         "actors": { "tenants": tenants, "rooms": rooms },
-        "ring_bytes": live.feeds.bytes(),
-        "counters": &*live.counters,
+        "ring_bytes": node.feeds.bytes(),
+        "counters": &*node.counters,
     })))
 }
