@@ -39,6 +39,8 @@ pub struct Tenant {
     #[schema(value_type = String)]
     pub admin_email: Arc<str>,
     pub state_reason: Option<String>,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub updated_at: DateTime<Utc>,
 }

@@ -67,11 +67,15 @@ pub(super) async fn find_by_host(tx: &mut PlatformTx, host: &str) -> Result<Opti
         .await?)
 }
 
-/// Whose stream (a room or a person) this is, whichever tenant it is of: for telling a foreign id from one that never was.
-pub(super) async fn tenant_of_stream(tx: &mut PlatformTx, id: uuid::Uuid) -> Result<Option<TenantId>, PgError> {
-    Ok(sqlx::query_scalar!(r#"SELECT tenant_id AS "id: TenantId" FROM streams WHERE id = $1 LIMIT 1"#, id)
-        .fetch_optional(tx.conn())
-        .await?)
+/// Whose room, person or community this is, whichever tenant it is of: for telling a foreign id from one that never was.
+pub(super) async fn tenant_of(tx: &mut PlatformTx, id: uuid::Uuid) -> Result<Option<TenantId>, PgError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT tenant_id AS "id!: TenantId" FROM streams WHERE id = $1
+            UNION ALL SELECT tenant_id FROM communities WHERE id = $1 LIMIT 1"#,
+        id,
+    )
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
 /// Adds to the audit log.
