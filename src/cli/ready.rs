@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Failure, logging, migrate, say};
 use crate::config::{Config, StoreUrls};
+use crate::infra::boot_check;
 use crate::infra::data_dir::DataDir;
 use crate::infra::embedded::Embedded;
 use crate::infra::privileges;
@@ -40,6 +41,12 @@ impl Store {
             Self::Embedded(embedded) if !embedded.is_joined() => migrate::apply(&embedded.urls().owner),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a database that cannot keep the server's promises.
+    pub fn check(&self) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(boot_check::check(&self.urls()))?)
     }
 
     /// Stops what is ours.

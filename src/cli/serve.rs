@@ -12,6 +12,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     admission.connections_per_node = Some(admission.node_connections(descriptors));
     let urls = store.urls();
     migrate::apply(&urls.owner)?;
+    store.check()?;
     let outcome = wait_for_the_end(&config, &urls);
     // Also after a failure: the cluster must not outlive us.
     store.stop();

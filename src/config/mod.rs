@@ -17,6 +17,7 @@ mod tenancy;
 mod units;
 
 #[cfg(test)]
+#[expect(clippy::result_large_err, reason = "figment's jail wants its own error back")]
 mod tests;
 
 use serde::Deserialize;

@@ -137,6 +137,7 @@ impl Embedded {
         }
         let cluster = Cluster::at(lock.path())?;
         let installation = installation::find_or_download(&cluster)?;
+        cluster.sweep();
         if !cluster.exists() {
             cluster.create(&installation)?;
         }

@@ -1,6 +1,7 @@
 //! What can go wrong with communities and rooms, and whose fault it is.
 
 use crate::infra::pg::PgError;
+use crate::kernel::Coded;
 
 /// Why a verb was refused.
 #[derive(Debug, thiserror::Error)]
@@ -40,33 +41,39 @@ impl Error {
     pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid { field, problem: problem.into() }
     }
+}
 
-    /// The stable name of the refusal.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+impl Coded for Error {
+    fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::Forbidden(_) => "forbidden",
             Self::Invalid { .. } => "invalid",
             Self::NameTaken => "name_taken",
             Self::LastOwner => "last_owner",
-            Self::GuidelinesNotAccepted => "guidelines_not_accepted",
-            Self::InviteInvalid => "invite_invalid",
+            Self::GuidelinesNotAccepted => "guidelines_required",
+            Self::InviteInvalid => "invite_spent",
             Self::PlanLimit => "plan_limit",
-            Self::TooMany { .. } => "too_many",
-            Self::Pg(error) if error.is_temporary() => "unavailable",
-            Self::Pg(_) => "internal",
+            Self::TooMany { .. } => "conflict",
+            Self::Pg(error) => error.code(),
         }
     }
 
-    /// The field of the request that it is about.
-    #[must_use]
-    pub const fn field(&self) -> Option<&'static str> {
+    fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } => Some(field),
             Self::NameTaken => Some("name"),
             Self::GuidelinesNotAccepted => Some("accept_guidelines"),
             Self::InviteInvalid => Some("invite"),
+            _ => None,
+        }
+    }
+
+    fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            // A seat may become free; there is no knowing when.
+            Self::PlanLimit => Some(3_600),
+            Self::Pg(error) => error.retry_after_s(),
             _ => None,
         }
     }

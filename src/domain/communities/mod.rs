@@ -4,9 +4,21 @@
 //! the news for live connections commit together or not at all. What is not for the caller's eyes does not exist ([`Error::NotFound`]).
 //! Locks are taken in one order everywhere: the community's row, then rooms' streams in id order, then people's streams in id order.
 
+pub mod community;
+pub mod direct;
+mod entry;
 mod error;
+pub mod invites;
+pub mod joining;
+pub mod members;
+pub mod names;
+pub mod room_members;
+pub mod rooms;
 pub mod rules;
 mod store;
+mod told;
+mod trail;
+pub mod views;
 
 pub use error::Error;
 pub use rules::{Access, CommunityGrant, Grants, PostRefusal, RoomFacts, RoomKind, access};

@@ -11,6 +11,9 @@ use crate::infra::data_dir::{create_private, short_hash};
 /// `sun_path` holds 108 bytes; the socket's own name takes 20.
 const SOCKET_DIR_BYTES: usize = 80;
 
+/// Clusters in the making; each process has its own.
+const UNFINISHED: &str = "cluster.unfinished-";
+
 /// Paths of one cluster.
 #[derive(Debug)]
 pub struct Cluster {
@@ -72,12 +75,18 @@ impl Cluster {
         command
     }
 
+    /// Removes what a first start that was killed has left. Its `initdb` may still be at work on it, so what cannot be removed
+    /// now is left to the next start.
+    pub fn sweep(&self) {
+        let entries = std::fs::read_dir(&self.home).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+
     /// Creates the cluster beside its place and moves it there when it is whole: a crash leaves none or all of it.
     pub fn create(&self, installation: &Installation) -> Result<(), EmbeddedError> {
-        let unfinished = self.home.join("cluster.unfinished");
-        if unfinished.exists() {
-            std::fs::remove_dir_all(&unfinished).map_err(EmbeddedError::io(&unfinished))?;
-        }
+        let unfinished = self.home.join(format!("{UNFINISHED}{}", std::process::id()));
         let initdb = installation.program("initdb");
         let mut command = self.command(&initdb);
         command.arg("--pgdata").arg(&unfinished).args(["--username", roles::SUPERUSER, "--encoding", "UTF8"]);

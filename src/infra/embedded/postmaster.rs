@@ -80,7 +80,7 @@ impl Postmaster {
             Ok(()) => Ok(started),
             Err(has_ended) => {
                 started.stop();
-                let log = tail(&log_path);
+                let log = log_tail(cluster);
                 Err(if has_ended { EmbeddedError::StartFailed { log } } else { EmbeddedError::StartTimeout { log } })
             }
         }
@@ -121,6 +121,19 @@ impl Postmaster {
         }
     }
 
+    /// Whether it lets us in, at once or when it has finished starting. Its socket may be elsewhere, its settings others': then it is
+    /// no use to us as it runs.
+    fn comes_to_answer(&mut self, cluster: &Cluster) -> bool {
+        let patience = Instant::now() + ADOPT_WITHIN;
+        while self.is_alive() && Instant::now() < patience {
+            if is_ready(cluster) {
+                return roles::is_usable(cluster.socket_dir());
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+        false
+    }
+
     fn is_alive(&mut self) -> bool {
         match &mut self.child {
             Some(child) => matches!(child.try_wait(), Ok(None)),
@@ -139,31 +152,19 @@ pub fn is_ready(cluster: &Cluster) -> bool {
 /// ours or none is running.
 pub fn adopt_or_stop(cluster: &Cluster) -> Result<Option<Postmaster>, EmbeddedError> {
     let pgdata = cluster.pgdata();
-    let Some(record) = Record::read(&pgdata) else {
-        return Ok(None);
-    };
-    let pid = Pid::from_raw(record.pid);
-    if !belongs_to(pid, &pgdata) {
-        // Its process is gone, or the record came along with a copied directory and is the original's.
-        wait_for_orphans(&pgdata);
-        remove_stale_record(&pgdata)?;
-        return Ok(None);
-    }
-    let mut survivor = Postmaster { pid, pgdata, child: None };
-    let patience = Instant::now() + ADOPT_WITHIN;
-    while survivor.is_alive() && Instant::now() < patience {
-        if is_ready(cluster) {
-            // Its socket may be elsewhere, its settings others': then it is no use to us as it runs.
-            if roles::is_usable(cluster.socket_dir()) {
-                tracing::info!(pid = pid.as_raw(), "adopted the PostgreSQL that outlived its server");
-                return Ok(Some(survivor));
-            }
-            break;
+    // A record whose process is gone means nothing, and one that came along with a copied directory is the original's.
+    let recorded = Record::read(&pgdata).map(|record| Pid::from_raw(record.pid));
+    if let Some(pid) = recorded.filter(|pid| belongs_to(*pid, &pgdata)) {
+        let mut survivor = Postmaster { pid, pgdata: pgdata.clone(), child: None };
+        if survivor.comes_to_answer(cluster) {
+            tracing::info!(pid = pid.as_raw(), "adopted the PostgreSQL that outlived its server");
+            return Ok(Some(survivor));
         }
-        std::thread::sleep(POLL_EVERY);
+        tracing::warn!(pid = pid.as_raw(), "stopping the PostgreSQL that outlived its server");
+        survivor.stop();
     }
-    tracing::warn!(pid = pid.as_raw(), "stopping the PostgreSQL that outlived its server");
-    survivor.stop();
+    wait_for_orphans(&pgdata);
+    remove_leftovers(cluster)?;
     Ok(None)
 }
 
@@ -175,12 +176,18 @@ fn wait_for_orphans(pgdata: &Path) {
     }
 }
 
-fn remove_stale_record(pgdata: &Path) -> Result<(), EmbeddedError> {
-    let path = pgdata.join("postmaster.pid");
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(EmbeddedError::io(&path)(error)),
-        _ => Ok(()),
+/// Records of a server that is no more. PostgreSQL compares the pids in them with those alive, among which is the dead one until
+/// somebody reaps it, and any that was reused; that none is this cluster's has just been seen to.
+fn remove_leftovers(cluster: &Cluster) -> Result<(), EmbeddedError> {
+    let (pgdata, sockets) = (cluster.pgdata(), cluster.socket_dir());
+    let leftovers = [pgdata.join("postmaster.pid"), sockets.join(".s.PGSQL.5432"), sockets.join(".s.PGSQL.5432.lock")];
+    for path in leftovers {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(EmbeddedError::io(&path)(error)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Whether `pid` is a live process of the cluster in `pgdata`.
@@ -202,9 +209,17 @@ fn processes_in(pgdata: &Path) -> usize {
     processes.filter(|process| is_working_in(&process.path().display().to_string(), pgdata)).count()
 }
 
+/// What the server said last: before its log collector ran, and in the newest of the collector's files.
+fn log_tail(cluster: &Cluster) -> String {
+    let collected = std::fs::read_dir(cluster.pgdata().join("log")).into_iter().flatten().flatten();
+    let newest = collected.max_by_key(|file| file.metadata().and_then(|found| found.modified()).ok());
+    let files = [Some(cluster.start_log()), newest.map(|file| file.path())];
+    files.into_iter().flatten().map(|path| tail(&path)).collect::<Vec<_>>().join("\n")
+}
+
 /// The last lines of a file, for a message.
 fn tail(path: &Path) -> String {
-    const LINES: usize = 12;
+    const LINES: usize = 8;
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")

@@ -1,0 +1,130 @@
+# The parts of ./dev test. Each prints what it does, and fails if what it checks does not hold. Sourced by ./dev.
+
+part_format() { cargo fmt --all --check; }
+
+part_clippy() { offline_unless_env cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
+
+part_licences() { cargo deny --all-features check bans licenses sources; }
+
+# 77: skipped, as in automake.
+part_advisories() {
+    if ! timeout 120 cargo deny fetch db; then
+        echo "the database of advisories cannot be reached"
+        return 77
+    fi
+    cargo deny --all-features check --disable-fetch advisories
+}
+
+part_queries() {
+    with_postgres
+    queries_anew "$TEST_POSTGRES_HOME" "$WORK/sqlx"
+    diff -rq .sqlx "$WORK/sqlx" || { echo ".sqlx is out of date: run ./dev prepare and commit it" && return 1; }
+}
+
+part_unit() { offline_unless_env cargo test --locked --workspace --lib --bins; }
+
+part_rust() {
+    with_postgres
+    offline_unless_env cargo test --locked --workspace --features rialto/faults --no-fail-fast
+}
+
+# The server that tests of other languages start.
+build_server() {
+    offline_unless_env cargo build --locked --features faults --bin rialto
+    RIALTO_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/rialto")
+    export RIALTO_BIN
+}
+
+part_browser() {
+    [ -f tests/browser/package.json ] || return 77
+    build_server
+    (cd tests/browser && npm ci --no-audit --no-fund --silent && node --test)
+}
+
+part_clients() {
+    [ -f tests/clients/package.json ] || return 77
+    build_server
+    local code=0
+    (cd tests/clients && npm ci --no-audit --no-fund --silent && node --test) || code=1
+    if [ -f tests/clients/requirements.txt ]; then
+        (
+            cd tests/clients
+            [ -x .venv/bin/python ] || python3 -m venv .venv
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+            .venv/bin/python -m pytest -q
+        ) || code=1
+    fi
+    return "$code"
+}
+
+part_docs() {
+    RUSTDOCFLAGS="-D warnings" offline_unless_env cargo doc --locked --no-deps --workspace
+    check_scripts
+    [ ! -x scripts/proof ] || scripts/proof
+}
+
+check_scripts() {
+    local file
+    for file in dev .ci/run scripts/*.sh; do bash -n "$file"; done
+    for verb in run check test bench db prepare; do ./dev "$verb" --help >/dev/null; done
+}
+
+# Tests that a log counts: "passed failed". A part whose tool counts nothing is one test.
+count_tests() {
+    local log=$1 code=$2 counts
+    counts=$(sed -E 's/\x1b\[[0-9;]*m//g' "$log" | awk '
+        /^test result: /      { passed += $4; failed += $6 }                                 # cargo
+        /^(#|ℹ) pass [0-9]+/  { passed += $3 }                                               # node
+        /^(#|ℹ) fail [0-9]+/  { failed += $3 }
+        /^[=0-9].* in [0-9.]+s/ && /(passed|failed|error)/ {                                 # pytest
+            for (i = 2; i <= NF; i++) {
+                if ($i ~ /^passed/) passed += $(i - 1)
+                if ($i ~ /^(failed|error)/) failed += $(i - 1)
+            }
+        }
+        END { print passed + 0, failed + 0 }')
+    case "$counts/$code" in
+    "0 0/0") echo 1 0 ;;
+    *" 0/0") echo "$counts" ;;
+    # The tool failed without naming a test: it did not build, or it was killed.
+    *" 0/"*) echo "${counts% 0} 1" ;;
+    *) echo "$counts" ;;
+    esac
+}
+
+run_parts() {
+    local part code started log passed=0 failed=0 broken=0 lines=() count logs=target/dev-test
+    mkdir -p "$logs"
+    make_work
+    # Before the first part, since a part runs in a subshell and what it starts must be known here.
+    case " $* " in *" rust "* | *" queries "*) with_postgres ;; esac
+    for part in "$@"; do
+        say "── $part"
+        started=$SECONDS log=$logs/$part.log code=0
+        # In a subshell of its own with `set -e` in force, which `if` and `||` would switch off.
+        set +e
+        (
+            set -e
+            trap - EXIT
+            "part_$part"
+        ) 2>&1 | tee "$log"
+        code=${PIPESTATUS[0]}
+        set -e
+        if [ "$code" -eq 77 ]; then
+            lines+=("$(printf '%-12s skipped  %s' "$part" "$(tail -n 1 "$log")")")
+            continue
+        fi
+        read -r -a count <<<"$(count_tests "$log" "$code")"
+        passed=$((passed + count[0])) failed=$((failed + count[1]))
+        if [ "$code" -eq 0 ]; then
+            lines+=("$(printf '%-12s ok       %5d passed                %4d s' "$part" "${count[0]}" $((SECONDS - started)))")
+        else
+            broken=$((broken + 1))
+            lines+=("$(printf '%-12s FAILED   %5d passed, %4d failed  %4d s  %s' "$part" "${count[@]}" $((SECONDS - started)) "$log")")
+        fi
+    done
+    printf '\n'
+    printf '%s\n' "${lines[@]}"
+    printf '\n%d passed, %d failed\n' "$passed" "$failed"
+    [ "$broken" -eq 0 ]
+}

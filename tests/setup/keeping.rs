@@ -1,0 +1,162 @@
+//! Data survives: a second start, `kill -9` of either process, a second `serve`, an unfinished first start.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+
+use super::program::{PATIENCE, Stage, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait};
+
+const KEEP: &str = "CREATE SCHEMA kept CREATE TABLE words (word text); INSERT INTO kept.words VALUES ('still here')";
+const KEPT: &str = "SELECT word FROM kept.words";
+
+#[test]
+fn a_second_start_takes_seconds_and_keeps_the_data() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let first = stage.serve(stage.unprivileged_command(), &data_dir);
+    sql(&stage, &data_dir, KEEP);
+
+    let stopping = first.stop();
+    assert!(stopping < Duration::from_secs(10), "stopping took {stopping:?}");
+    assert_eq!(processes_below(stage.path()), [], "the store outlived an orderly stop");
+
+    let second = stage.serve(stage.unprivileged_command(), &data_dir);
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    second.stop();
+}
+
+#[test]
+fn the_store_is_durable_private_and_not_on_the_network() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let server = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    let setting = |name: &str| sql(&stage, &data_dir, &format!("SHOW {name}"));
+    for name in ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"] {
+        assert_eq!(setting(name), "on", "{name}");
+    }
+    assert_eq!(setting("listen_addresses"), "");
+    assert_eq!(mode(&data_dir), 0o700);
+    assert_eq!(mode(&socket_dir(&data_dir)), 0o700);
+    assert_eq!(mode(&data_dir.join("postgres/secrets.json")), 0o600);
+    let roles = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles
+                 WHERE rolname LIKE 'rialto%' AND NOT rolsuper AND rolbypassrls = (rolname = 'rialto_backup')";
+    assert_eq!(sql(&stage, &data_dir, roles), "rialto_app rialto_backup rialto_owner rialto_platform");
+    server.stop();
+}
+
+#[test]
+fn a_killed_server_leaves_its_store_to_the_next() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut first = stage.serve(stage.unprivileged_command(), &data_dir);
+    sql(&stage, &data_dir, KEEP);
+    let survivor = postmaster(&data_dir).unwrap();
+
+    first.kill();
+    assert!(kill(survivor, None).is_ok(), "the store died with its server, which shows nothing");
+
+    let second = stage.serve(stage.unprivileged_command(), &data_dir);
+    assert_eq!(postmaster(&data_dir), Some(survivor), "the store was not adopted");
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    second.stop();
+    assert_eq!(processes_below(stage.path()), [], "an adopted store outlived an orderly stop");
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_stopped_and_started_anew() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut first = stage.serve(stage.unprivileged_command(), &data_dir);
+    sql(&stage, &data_dir, KEEP);
+    let survivor = postmaster(&data_dir).unwrap();
+    first.kill();
+    // Its socket is gone: it lives, and nobody can reach it.
+    std::fs::remove_file(socket_dir(&data_dir).join(".s.PGSQL.5432")).unwrap();
+
+    let second = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    assert_ne!(postmaster(&data_dir), Some(survivor));
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    second.stop();
+}
+
+#[test]
+fn a_killed_store_and_server_recover_from_the_log() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut first = stage.serve(stage.unprivileged_command(), &data_dir);
+    sql(&stage, &data_dir, KEEP);
+    let store = postmaster(&data_dir).unwrap();
+
+    first.kill();
+    kill(store, Signal::SIGKILL).unwrap();
+    let second = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    second.stop();
+}
+
+#[test]
+fn a_second_serve_exits_and_names_the_pid_of_the_first() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let first = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    let mut second = stage.start(stage.unprivileged_command(), &data_dir);
+    let status = wait(&mut second.child);
+
+    assert!(!status.success());
+    let pid = format!("pid {}", first.child.id());
+    assert!(second.screen().contains(&pid), "{}", second.screen());
+    first.stop();
+}
+
+#[test]
+fn another_verb_uses_the_store_of_a_running_server_and_leaves_it_running() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut server = stage.serve(stage.unprivileged_command(), &data_dir);
+    let store = postmaster(&data_dir);
+
+    let output = run(stage.unprivileged_command().args(["doctor", "--data-dir"]).arg(&data_dir));
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(postmaster(&data_dir), store);
+    server.wait_until_live();
+    server.stop();
+}
+
+#[test]
+fn a_first_start_that_was_killed_is_made_good_by_the_next() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut first = stage.start(stage.unprivileged_command(), &data_dir);
+    let is_being_made = || {
+        let entries = std::fs::read_dir(data_dir.join("postgres")).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("cluster."))
+    };
+    let until = Instant::now() + PATIENCE;
+    while !is_being_made() && Instant::now() < until {
+        pause();
+    }
+    first.kill();
+
+    let second = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    second.stop();
+}
+
+#[test]
+fn a_long_path_with_spaces_works_too() {
+    let stage = Stage::new();
+    let home = stage.private_folder("home");
+    let data_dir = home.join("a folder of Ada's, $HOME \"quoted\"").join("x".repeat(100)).join("data");
+    let server = stage.serve(stage.unprivileged_command(), &data_dir);
+
+    assert_eq!(mode(&socket_dir(&data_dir)), 0o700);
+    let socket_dir = socket_dir(&data_dir);
+    assert!(socket_dir.starts_with("/tmp/"), "{}", socket_dir.display());
+    server.stop();
+    assert!(!socket_dir.exists(), "the socket's folder was left behind");
+}
