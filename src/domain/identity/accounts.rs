@@ -129,7 +129,8 @@ impl Accounts {
     ) -> Result<(), IdentityError> {
         let token = self.make_link(tx, account.id, Purpose::VerifyEmail).await?;
         let to = super::Email::parse(&account.email)?;
-        mail::queue(tx, &mail::verification(&self.config, tenant, &to, &token), self.clock.now()).await?;
+        let place = mail::Place::of_tenant(&self.config, tenant);
+        mail::queue(tx, &mail::verification(&place, &to, &token), self.clock.now()).await?;
         Ok(())
     }
 }

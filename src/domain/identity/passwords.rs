@@ -32,7 +32,8 @@ impl Accounts {
         let found = accounts::find_by_email(&mut tx, email).await?;
         if let Some((account, _)) = found.filter(|(account, _)| account.state == State::Active) {
             let token = self.make_link(&mut tx, account.id, Purpose::ResetPassword).await?;
-            mail::queue(&mut tx, &mail::reset(&self.config, tenant, email, &token), now).await?;
+            let place = mail::Place::of_tenant(&self.config, tenant);
+            mail::queue(&mut tx, &mail::reset(&place, email, &token), now).await?;
         }
         tx.commit().await?;
         Ok(())

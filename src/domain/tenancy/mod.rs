@@ -8,7 +8,9 @@ mod error;
 pub mod lookup;
 pub mod rules;
 mod slug;
-pub mod store;
+mod store;
+pub mod verbs;
+pub mod watch;
 
 use std::sync::Arc;
 
