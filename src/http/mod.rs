@@ -11,6 +11,7 @@ pub mod origin;
 pub mod problem;
 pub mod tenant;
 pub mod v1;
+pub mod work;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use auth::{Caller, Member, PlatformAdmin, SignedIn, TenantAdmin, TenantModer
 pub use input::{Json, Path, Query};
 pub use problem::Problem;
 pub use tenant::Tenant;
+pub use work::{Once, within};
 
 use crate::config::Config;
 use crate::domain::identity::{Accounts, Directory, Hasher, IdentityError, Keys, MasterKey};

@@ -107,6 +107,12 @@ impl Problem {
         Self { field: Some(field.into()), ..Self::new("invalid", detail) }
     }
 
+    /// The same problem with the field at fault.
+    #[must_use]
+    pub fn with_field(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
     /// A 404 that says nothing more.
     #[must_use]
     pub fn not_found() -> Self {

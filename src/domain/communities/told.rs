@@ -68,7 +68,7 @@ pub(super) fn room_notice(room: &Seen, user: UserId) -> Value {
         "room_id": view.id,
         "room": {
             "id": view.id, "community_id": view.community_id, "kind": view.kind, "name": room.name_for(user),
-            "channel": view.channel, "people": view.people,
+            "channel": view.channel, "members": view.members,
         },
     })
 }

@@ -138,8 +138,9 @@ pub struct RoomView {
     pub can_post: bool,
     /// The caller moderates here.
     pub can_moderate: bool,
-    /// Who is in a direct or group room, the caller too; empty for other kinds.
-    pub people: Vec<Person>,
+    /// Who is in a direct or group room, the caller too; left out for other kinds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Person>,
 }
 
 /// A room of the caller's, with what waits there.

@@ -1,5 +1,6 @@
 //! Streams of durable events. Rooms and people each have one; an event gets its offset under the stream's lock (R2).
 
+pub mod idempotency;
 pub mod store;
 
 use std::sync::Arc;

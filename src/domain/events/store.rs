@@ -1,8 +1,10 @@
 //! SQL of streams and their events.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::NewEvent;
+use super::idempotency::{Intent, Kept};
 use crate::infra::bus::StreamId;
 use crate::infra::pg::{PgError, TenantTx};
 use crate::kernel::rng;
@@ -48,4 +50,48 @@ pub(super) async fn append(
     .fetch_one(tx.conn())
     .await?;
     Ok(offset.map(i64::cast_unsigned))
+}
+
+/// Takes an idempotency key. False when it is taken; waits for the transaction that may be taking it.
+pub(super) async fn insert_key(tx: &mut TenantTx, intent: &Intent, now: DateTime<Utc>) -> Result<bool, PgError> {
+    let done = sqlx::query!(
+        "INSERT INTO idempotency_keys (tenant_id, user_id, key, body_hash, status, answer, created_at)
+         VALUES ($1, $2, $3, $4, 0, 'null', $5) ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO NOTHING",
+        tx.tenant().uuid(),
+        intent.user.uuid(),
+        intent.key.as_str(),
+        intent.digest,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The digest under a key, and what was answered.
+pub(super) async fn find_key(tx: &mut TenantTx, intent: &Intent) -> Result<Option<(Vec<u8>, Kept)>, PgError> {
+    let row = sqlx::query!(
+        "SELECT body_hash, status, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3",
+        tx.tenant().uuid(),
+        intent.user.uuid(),
+        intent.key.as_str(),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let status = |status: i32| u16::try_from(status).unwrap_or(0);
+    Ok(row.map(|row| (row.body_hash, Kept { status: status(row.status), answer: row.answer })))
+}
+
+pub(super) async fn update_key(tx: &mut TenantTx, intent: &Intent, kept: &Kept) -> Result<(), PgError> {
+    sqlx::query!(
+        "UPDATE idempotency_keys SET status = $4, answer = $5 WHERE tenant_id = $1 AND user_id = $2 AND key = $3",
+        tx.tenant().uuid(),
+        intent.user.uuid(),
+        intent.key.as_str(),
+        i32::from(kept.status),
+        kept.answer,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }

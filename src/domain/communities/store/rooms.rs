@@ -21,7 +21,7 @@ pub struct Seen {
 impl Seen {
     /// The room's name for one of its people: a room that nobody named is called after whom one meets there.
     pub fn name_for(&self, reader: UserId) -> String {
-        name_for(&self.given_name, &self.view.people, reader)
+        name_for(&self.given_name, &self.view.members, reader)
     }
 }
 
@@ -76,7 +76,7 @@ impl Row {
             created_at: self.created_at,
             can_post: access.post.is_ok(),
             can_moderate: access.moderate,
-            people,
+            members: people,
         };
         Some(Seen { view, standing, access, created_by: self.created_by, given_name: self.name })
     }
