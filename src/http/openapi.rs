@@ -46,13 +46,15 @@ pub(super) fn routes(app: &mut ServiceConfig) {
     app.route("/docs", web::get().to(|| async { web::Redirect::to("/docs/") }));
     let page = SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none"));
     let docs = web::scope("").guard(actix_web::guard::fn_guard(|ctx| ctx.head().uri.path().starts_with("/docs/")));
-    app.service(docs.wrap_fn(|req, service| {
-        let answered = service.call(req);
-        async move {
-            let mut response = answered.await?;
-            response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
-            Ok(response)
-        }
-    })
-    .service(page));
+    app.service(
+        docs.wrap_fn(|req, service| {
+            let answered = service.call(req);
+            async move {
+                let mut response = answered.await?;
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+                Ok(response)
+            }
+        })
+        .service(page),
+    );
 }

@@ -27,7 +27,11 @@ pub fn is_own(origin: &str, host: &str, config: &Config) -> bool {
     let own = origin.split_once("://").is_some_and(|(given, rest)| {
         given.eq_ignore_ascii_case(scheme) && !rest.is_empty() && rest.eq_ignore_ascii_case(host)
     });
-    own || config.server.allowed_origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    own || config
+        .server
+        .allowed_origins
+        .iter()
+        .any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
 }
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ pub enum MailError {
 pub enum Sender {
     /// Nothing leaves; the development page shows the queue.
     Sink,
-    Smtp { from: Box<Mailbox>, transport: AsyncSmtpTransport<Tokio1Executor> },
+    Smtp {
+        from: Box<Mailbox>,
+        transport: AsyncSmtpTransport<Tokio1Executor>,
+    },
 }
 
 impl Sender {

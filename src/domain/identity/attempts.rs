@@ -43,9 +43,7 @@ impl Attempts {
     /// # Errors
     /// [`IdentityError::TooMany`] with the seconds until the window ends; the attempt is not counted then.
     pub fn take(&self, key: &str, now: DateTime<Utc>) -> Result<(), IdentityError> {
-        let window = self
-            .windows
-            .get_with_by_ref(key, || Arc::new(Mutex::new(Window { since: now, count: 0 })));
+        let window = self.windows.get_with_by_ref(key, || Arc::new(Mutex::new(Window { since: now, count: 0 })));
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         if now - window.since >= self.within {
             *window = Window { since: now, count: 0 };

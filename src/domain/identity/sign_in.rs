@@ -54,12 +54,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`IdentityError::Unauthorized`], [`IdentityError::Banned`], and those of the database.
-    pub async fn refresh(
-        &self,
-        tenant: &Arc<Tenant>,
-        token: &str,
-        origin: &Origin,
-    ) -> Result<Session, IdentityError> {
+    pub async fn refresh(&self, tenant: &Arc<Tenant>, token: &str, origin: &Origin) -> Result<Session, IdentityError> {
         let now = self.clock.now();
         let mut tx = self.pg.tenant(tenant.id).await?;
         let known = tokens::lock_refresh(&mut tx, &hash_of(token)).await?.ok_or(IdentityError::Unauthorized)?;

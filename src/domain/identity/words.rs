@@ -15,8 +15,20 @@ const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What `@` already means something else with.
 const RESERVED_HANDLES: [&str; 14] = [
-    "here", "all", "everyone", "channel", "room", "guest", "member", "vendor", "support", "moderator", "admin", "owner",
-    "tenant_admin", "platform_admin",
+    "here",
+    "all",
+    "everyone",
+    "channel",
+    "room",
+    "guest",
+    "member",
+    "vendor",
+    "support",
+    "moderator",
+    "admin",
+    "owner",
+    "tenant_admin",
+    "platform_admin",
 ];
 
 fn invalid<T>(field: &'static str, why: impl Into<String>) -> Result<T, IdentityError> {
@@ -146,7 +158,8 @@ impl DisplayName {
 
 /// Control characters, and those that turn the direction of what follows: a name must not rearrange the line it stands in.
 fn is_invisible(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A few lines about oneself.
@@ -183,7 +196,10 @@ impl Password {
     /// [`IdentityError::Invalid`] on `field`.
     pub fn parse(field: &'static str, text: &str, chars_min: u32) -> Result<Self, IdentityError> {
         if text.chars().count() < chars_min as usize || text.len() > PASSWORD_BYTES_MAX {
-            return invalid(field, format!("a password has at least {chars_min} characters, and at most {PASSWORD_BYTES_MAX} bytes"));
+            return invalid(
+                field,
+                format!("a password has at least {chars_min} characters, and at most {PASSWORD_BYTES_MAX} bytes"),
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -216,7 +232,18 @@ mod tests {
     #[test]
     fn addresses_are_lower_case_and_have_both_halves() {
         assert_eq!(Email::parse(" Ada@Demo.Example ").unwrap().as_str(), "ada@demo.example");
-        for bad in ["", "ada", "@x.y", "a@", "a@b..c", "a b@c.d", "a@b@c", "a,b@c.d", "a@-c.d", &format!("{}@x.y", "a".repeat(65))] {
+        for bad in [
+            "",
+            "ada",
+            "@x.y",
+            "a@",
+            "a@b..c",
+            "a b@c.d",
+            "a@b@c",
+            "a,b@c.d",
+            "a@-c.d",
+            &format!("{}@x.y", "a".repeat(65)),
+        ] {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::audit::Entry;
-use super::{State, Tenant, TenancyError};
+use super::{State, TenancyError, Tenant};
 use crate::infra::pg::{PgError, PlatformTx, TenantTx};
 use crate::kernel::TenantId;
 use crate::kernel::ids::AuditId;
@@ -133,12 +133,21 @@ pub(super) async fn insert(tx: &mut TenantTx, new: &New<'_>) -> Result<(), Tenan
 }
 
 /// Gives the tenant a host; does nothing when it has it.
-pub(super) async fn insert_host(tx: &mut TenantTx, host: &str) -> Result<(), PgError> {
+///
+/// # Errors
+/// [`TenancyError::HostTaken`], and those of the database.
+pub(super) async fn insert_host(tx: &mut TenantTx, host: &str) -> Result<(), TenancyError> {
     let tenant = tx.tenant().uuid();
     sqlx::query!("INSERT INTO tenant_hosts (host, tenant_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", host, tenant)
         .execute(tx.conn())
-        .await?;
-    Ok(())
+        .await
+        .map_err(PgError::from)?;
+    // Another tenant's row stops the insert too, but is not seen.
+    let own = sqlx::query_scalar!("SELECT 1 FROM tenant_hosts WHERE host = $1 AND tenant_id = $2", host, tenant)
+        .fetch_optional(tx.conn())
+        .await
+        .map_err(PgError::from)?;
+    own.map(|_| ()).ok_or(TenancyError::HostTaken)
 }
 
 /// Locks the transaction's tenant; its state and the last finished step of its provisioning.
@@ -207,19 +216,17 @@ pub(super) async fn list_changed(
     tx: &mut PlatformTx,
     since: DateTime<Utc>,
 ) -> Result<Vec<(TenantId, DateTime<Utc>)>, PgError> {
-    let rows =
-        sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants WHERE updated_at > $1"#, since)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants WHERE updated_at > $1"#, since)
+        .fetch_all(tx.conn())
+        .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.updated_at)).collect())
 }
 
 /// The tenant that changed last.
 pub(super) async fn list_newest(tx: &mut PlatformTx) -> Result<Vec<(TenantId, DateTime<Utc>)>, PgError> {
-    let rows =
-        sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#)
+        .fetch_all(tx.conn())
+        .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.updated_at)).collect())
 }
 

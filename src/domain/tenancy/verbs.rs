@@ -118,22 +118,16 @@ pub async fn finish_step(tx: &mut TenantTx, step: &str, at: DateTime<Utc>) -> Re
 /// Gives the tenant a host.
 ///
 /// # Errors
-/// Those of the database.
+/// [`TenancyError::HostTaken`], and those of the database.
 pub async fn add_host(tx: &mut TenantTx, host: &str) -> Result<(), TenancyError> {
-    Ok(store::insert_host(tx, host).await?)
+    store::insert_host(tx, host).await
 }
 
 /// Moves a tenant to another state, where that is legal; nodes hear of it within a second.
 ///
 /// # Errors
 /// [`TenancyError::IllegalMove`], [`TenancyError::Reserved`], [`TenancyError::NotFound`], and those of the database.
-pub async fn change_state(
-    pg: &Pg,
-    id: TenantId,
-    to: State,
-    reason: Option<&str>,
-    by: By,
-) -> Result<(), TenancyError> {
+pub async fn change_state(pg: &Pg, id: TenantId, to: State, reason: Option<&str>, by: By) -> Result<(), TenancyError> {
     if id == TenantId::PLATFORM {
         return Err(TenancyError::Reserved);
     }

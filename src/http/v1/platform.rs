@@ -29,7 +29,7 @@ pub struct Cursor {
 }
 
 /// All tenants.
-#[utoipa::path(tag = "platform", params(Cursor), security(("bearer" = [])), responses(
+#[utoipa::path(tag = "platform", security(("bearer" = [])), responses(
     (status = 200, description = "a page of tenants", body = Page<tenancy::Tenant>),
     (status = 403, description = "not permitted", body = Problem),
 ))]
@@ -49,11 +49,7 @@ pub async fn list(edge: Data<Edge>, _caller: PlatformAdmin, query: Query<Cursor>
     (status = 422, description = "a field is not acceptable", body = Problem),
 ))]
 #[post("/v1/platform/tenants")]
-pub async fn provision(
-    edge: Data<Edge>,
-    caller: PlatformAdmin,
-    body: Json<Wanted>,
-) -> Result<HttpResponse, Problem> {
+pub async fn provision(edge: Data<Edge>, caller: PlatformAdmin, body: Json<Wanted>) -> Result<HttpResponse, Problem> {
     let by = By { actor: Some(caller.0.user), at: edge.clock.now() };
     let accounts = edge.accounts.clone();
     let made = edge.db.run(async move { accounts.provision(&body.0, by).await }).await?;

@@ -62,7 +62,7 @@ pub struct Search {
 }
 
 /// People by the beginning of their handle or name.
-#[utoipa::path(tag = "users", params(Search), security(("bearer" = [])), responses(
+#[utoipa::path(tag = "users", security(("bearer" = [])), responses(
     (status = 200, description = "a page of people", body = Page<User>),
     (status = 401, description = "not signed in", body = Problem),
 ))]
@@ -140,7 +140,8 @@ pub async fn suspend(
     body: Json<Suspend>,
 ) -> Result<HttpResponse, Problem> {
     let (accounts, scope) = (edge.accounts.clone(), caller.0.clone());
-    let reason = body.0.reason.map(|reason| reason.chars().filter(|c| *c != '\0').take(REASON_CHARS_MAX).collect::<String>());
+    let reason =
+        body.0.reason.map(|reason| reason.chars().filter(|c| *c != '\0').take(REASON_CHARS_MAX).collect::<String>());
     let work = async move { accounts.suspend(&scope, id.0, reason.as_deref()).await };
     let account = edge.db.run(work).await?;
     Ok(HttpResponse::Ok().json(User::seen_by(&caller.0, account)))

@@ -106,9 +106,10 @@ pub async fn find_by_email(tx: &mut TenantTx, email: &Email) -> Result<Option<(A
 /// The stored password hash.
 pub async fn find_password(tx: &mut TenantTx, id: UserId) -> Result<Option<String>, PgError> {
     let tenant = tx.tenant().uuid();
-    let found = sqlx::query_scalar!("SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", tenant, id.uuid())
-        .fetch_optional(tx.conn())
-        .await?;
+    let found =
+        sqlx::query_scalar!("SELECT password_hash FROM users WHERE tenant_id = $1 AND id = $2", tenant, id.uuid())
+            .fetch_optional(tx.conn())
+            .await?;
     Ok(found.flatten())
 }
 
