@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::entry::{enter, enter_as};
+use super::names::Code;
 use super::rules::Rank;
 use super::store::{self, invites::NewInvite};
 use super::views::{InvitePreview, InviteView};
@@ -126,7 +127,7 @@ pub async fn preview(
     tx: &mut TenantTx,
     reader: Option<UserId>,
     now: DateTime<Utc>,
-    code: &str,
+    code: &Code,
 ) -> Result<InvitePreview, Error> {
-    store::invites::find_preview(tx, code, reader, now).await?.ok_or(Error::NotFound)
+    store::invites::find_preview(tx, code.as_str(), reader, now).await?.ok_or(Error::NotFound)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::entry::{Entered, enter, enter_as, person_of, target, tell_rooms};
-use super::names::Note;
+use super::names::{Code, Note};
 use super::rules::{Rank, rank};
 use super::views::{JoinPolicy, JoinStatus, Joined, Person, RequestView};
 use super::{Error, store, told, trail};
@@ -19,8 +19,7 @@ const COMMUNITIES_PER_PERSON_MAX: u32 = 200;
 /// An attempt to join.
 #[derive(Debug, Clone)]
 pub struct Join {
-    /// The code of an invite.
-    pub invite: Option<String>,
+    pub invite: Option<Code>,
     pub accept_guidelines: bool,
     /// For those who decide on the request.
     pub note: Note,
@@ -75,11 +74,11 @@ async fn enter_by(
     if let Some(code) = &join.invite
         && here.view.join_policy != JoinPolicy::Open
         && !scope.role.moderates()
-        && !store::invites::use_once(tx, here.id(), code, now).await?
+        && !store::invites::use_once(tx, here.id(), code.as_str(), now).await?
     {
         // Where only invites lead in, a wrong one says nothing about what it was tried on.
         let hidden = here.view.join_policy == JoinPolicy::Invite
-            && store::invites::find_preview(tx, code, Some(scope.user), now)
+            && store::invites::find_preview(tx, code.as_str(), Some(scope.user), now)
                 .await?
                 .is_none_or(|p| p.community_id != here.id());
         return Err(if hidden { Error::NotFound } else { Error::InviteInvalid });

@@ -48,6 +48,27 @@ texts! {
     Note = "note", 0..=500, Lines::Many;
     /// What is typed to find people.
     Query = "q", 0..=100, Lines::One;
+    /// Where a page of people goes on: behind this handle.
+    After = "cursor", 0..=100, Lines::One;
+}
+
+/// The code of an invite as somebody typed or followed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code(String);
+
+impl Code {
+    /// What could be a code; anything else names no invite.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits =
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 fn parse(field: &'static str, text: &str, min: usize, max: usize, lines: Lines) -> Result<String, Error> {
