@@ -6,6 +6,7 @@
 //! cli, app → http → actors → domain → infra → config, geo, protocol → kernel
 //! ```
 
+pub mod actors;
 pub mod app;
 pub mod cli;
 pub mod config;

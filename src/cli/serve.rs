@@ -13,22 +13,8 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let urls = store.urls();
     migrate::apply(&urls.owner)?;
     store.check()?;
-    let outcome = wait_for_the_end(&config, &urls);
+    let outcome = crate::app::serve(&config, &urls).map_err(|failure| -> Failure { failure });
     // Also after a failure: the cluster must not outlive us.
     store.stop();
     outcome
-}
-
-/// Stands where the server will.
-fn wait_for_the_end(config: &Config, _urls: &crate::config::StoreUrls) -> Result<(), Failure> {
-    tracing::info!(listen = %config.server.listen, "store and schema are ready; no server in this build yet");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    })?;
-    Ok(())
 }

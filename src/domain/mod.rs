@@ -4,4 +4,5 @@
 pub mod communities;
 pub mod events;
 pub mod identity;
+pub mod messaging;
 pub mod tenancy;

@@ -120,6 +120,13 @@ impl Problem {
         Self::new("not_found", "there is nothing here for you")
     }
 
+    /// The same problem, saying after how many seconds it may be over.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
     /// The stable word.
     #[must_use]
     pub fn code(&self) -> &str {

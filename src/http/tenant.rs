@@ -65,6 +65,15 @@ pub(super) async fn resolve(req: &HttpRequest) -> Result<Tenant, Problem> {
     Ok(tenant)
 }
 
+/// The tenant that the host or the header names; `None` where neither does. A socket's token then says which one it is.
+pub(super) async fn named_by(req: &HttpRequest) -> Result<Option<Tenant>, Problem> {
+    let edge = req.app_data::<Data<Edge>>().ok_or_else(Problem::not_found)?;
+    if names_none(&edge.config, host_of(req)) && !req.headers().contains_key(HEADER) {
+        return Ok(None);
+    }
+    resolve(req).await.map(Some)
+}
+
 /// The host that the client meant, lower case and without port. Not from forwarding headers: anybody may write those.
 pub(super) fn host_of(req: &HttpRequest) -> &str {
     let host = req.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();

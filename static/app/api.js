@@ -72,7 +72,7 @@ export function mayHaveSession() {
   }
 }
 
-async function send(method, path, { body, signal, authorization } = {}) {
+async function send(method, path, { body, signal, authorization, keepalive } = {}) {
   const headers = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (authorization) headers.authorization = authorization;
@@ -87,6 +87,7 @@ async function send(method, path, { body, signal, authorization } = {}) {
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       credentials: 'same-origin',
       cache: 'no-store',
+      keepalive,
     });
     text = await response.text();
   } catch (error) {

@@ -283,7 +283,10 @@ async fn a_profile_changes_for_everybody_at_once() {
     let body = json!({ "display_name": "  Countess\u{a0}Ada ", "handle": "@Countess", "bio": "Sums." });
     let changed = ada.patch("/v1/me", body).await.expect(200);
 
-    assert_eq!((changed["display_name"].as_str(), changed["handle"].as_str()), (Some("Countess Ada"), Some("countess")));
+    assert_eq!(
+        (changed["display_name"].as_str(), changed["handle"].as_str()),
+        (Some("Countess Ada"), Some("countess"))
+    );
     assert_eq!(bo.get(&format!("/v1/users/{}", ada.id())).await.expect(200)["bio"], "Sums.");
     ada.patch("/v1/me", json!({ "handle": "bo" })).await.refused(409, "handle_taken");
 }

@@ -45,7 +45,8 @@ async fn each_handler_is_described() {
     assert!(described.contains("POST /v1/auth/login"));
     // Paths with a pattern are described without it.
     let bare = |route: &String| route.split(':').next().unwrap_or_default().to_owned();
-    let missing: Vec<_> = handlers().into_iter().filter(|route| !described.iter().any(|known| known.starts_with(&bare(route)))).collect();
+    let missing: Vec<_> =
+        handlers().into_iter().filter(|route| !described.iter().any(|known| known.starts_with(&bare(route)))).collect();
     assert!(missing.is_empty(), "not described: {missing:#?}");
 }
 

@@ -37,23 +37,31 @@ async fn each_tenant_table_forces_the_one_policy_and_begins_its_keys_with_the_te
             .unwrap();
         assert!(row.get::<bool, _>(0) && row.get::<bool, _>(1), "{table} does not force row-level security");
 
-        let policies = sqlx::query("SELECT policyname::text, cmd, roles::text[], qual, with_check FROM pg_policies WHERE tablename = $1")
-            .bind(&table)
-            .fetch_all(&mut superuser)
-            .await
-            .unwrap();
+        let policies = sqlx::query(
+            "SELECT policyname::text, cmd, roles::text[], qual, with_check FROM pg_policies WHERE tablename = $1",
+        )
+        .bind(&table)
+        .fetch_all(&mut superuser)
+        .await
+        .unwrap();
         for policy in &policies {
             let (name, roles) = (policy.get::<String, _>(0), policy.get::<Vec<String>, _>(2));
             match name.as_str() {
                 "tenant_isolation" => {
                     for text in [policy.get::<String, _>(3), policy.get::<String, _>(4)] {
-                        let wanted = format!("({} = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid", tenant_column(&table));
+                        let wanted = format!(
+                            "({} = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid",
+                            tenant_column(&table)
+                        );
                         assert!(text.starts_with(&wanted), "{table}: {text}");
                     }
                     assert!(!roles.contains(&"rialto_platform".to_owned()));
                 }
                 "platform_reads" => {
-                    assert_eq!((policy.get::<String, _>(1).as_str(), roles), ("SELECT", vec!["rialto_platform".to_owned()]));
+                    assert_eq!(
+                        (policy.get::<String, _>(1).as_str(), roles),
+                        ("SELECT", vec!["rialto_platform".to_owned()])
+                    );
                 }
                 other => panic!("{table} has an unknown policy {other}"),
             }
@@ -122,7 +130,8 @@ async fn no_row_is_seen_or_written_without_its_tenant() {
         assert_eq!((none, other), (0, 0), "{table}");
     }
 
-    let taken = sqlx::query("UPDATE users SET bio = 'x' WHERE tenant_id = $1").bind(b.id.parse::<uuid::Uuid>().unwrap());
+    let taken =
+        sqlx::query("UPDATE users SET bio = 'x' WHERE tenant_id = $1").bind(b.id.parse::<uuid::Uuid>().unwrap());
     assert_eq!(taken.execute(tx.conn()).await.unwrap().rows_affected(), 0);
     let planted = sqlx::query("INSERT INTO audit (tenant_id, id, at, action, target) VALUES ($1, $1, now(), 'x', 'x')");
     assert!(planted.bind(b.id.parse::<uuid::Uuid>().unwrap()).execute(tx.conn()).await.is_err());

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::infra::bus::{News, StreamEvent, StreamId};
-use crate::infra::pg::{PgError, TenantTx};
-use crate::kernel::{MessageId, UserId};
+use uuid::Uuid;
+
+use crate::infra::pg::{Pg, PgError, TenantTx};
+use crate::kernel::{MessageId, TenantId, UserId};
 
 /// An event about to be written.
 #[derive(Debug, Clone)]
@@ -42,4 +44,15 @@ pub async fn append(tx: &mut TenantTx, stream: StreamId, event: NewEvent) -> Res
     };
     tx.announce(News::Advanced { tenant: tx.tenant(), stream, event: told });
     Ok(Some(offset))
+}
+
+/// Where these streams, of any tenants, stand: `(tenant, stream, epoch, last offset)`; unknown ones are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list_positions(pg: &Pg, keys: &[(TenantId, Uuid)]) -> Result<Vec<(TenantId, Uuid, String, u64)>, PgError> {
+    let mut tx = pg.platform().await?;
+    let positions = store::list_positions(&mut tx, keys).await?;
+    tx.commit().await?;
+    Ok(positions)
 }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::NewEvent;
 use super::idempotency::{Intent, Kept};
 use crate::infra::bus::StreamId;
-use crate::infra::pg::{PgError, TenantTx};
-use crate::kernel::rng;
+use crate::infra::pg::{PgError, PlatformTx, TenantTx};
+use crate::kernel::{TenantId, rng};
 
 /// Opens a stream at offset 0 with a random epoch; does nothing when it is open.
 ///
@@ -50,6 +50,25 @@ pub(super) async fn append(
     .fetch_one(tx.conn())
     .await?;
     Ok(offset.map(i64::cast_unsigned))
+}
+
+/// Where these streams of any tenants stand.
+pub(super) async fn list_positions(
+    tx: &mut PlatformTx,
+    keys: &[(TenantId, Uuid)],
+) -> Result<Vec<(TenantId, Uuid, String, u64)>, PgError> {
+    let tenants: Vec<Uuid> = keys.iter().map(|(tenant, _)| tenant.uuid()).collect();
+    let ids: Vec<Uuid> = keys.iter().map(|(_, id)| *id).collect();
+    let rows = sqlx::query!(
+        "SELECT s.tenant_id, s.id, s.epoch, s.last_offset
+           FROM unnest($1::uuid[], $2::uuid[]) AS k (tenant_id, id)
+           JOIN streams s ON s.tenant_id = k.tenant_id AND s.id = k.id",
+        &tenants,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.tenant_id.into(), r.id, r.epoch, r.last_offset.cast_unsigned())).collect())
 }
 
 /// Takes an idempotency key. False when it is taken; waits for the transaction that may be taking it.

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod communities;
 pub mod invites;
 pub mod me;
+pub mod messages;
 pub mod platform;
 pub mod rooms;
 pub mod users;
@@ -18,6 +19,7 @@ pub fn routes(v1: &mut ServiceConfig) {
     v1.configure(communities::routes);
     v1.configure(invites::routes);
     v1.configure(me::routes);
+    v1.configure(messages::routes);
     v1.configure(platform::routes);
     v1.configure(rooms::routes);
     v1.configure(users::routes);
@@ -30,6 +32,7 @@ pub fn docs() -> Vec<Description> {
         communities::Docs::openapi(),
         invites::Docs::openapi(),
         me::Docs::openapi(),
+        messages::Docs::openapi(),
         platform::Docs::openapi(),
         rooms::Docs::openapi(),
         users::Docs::openapi(),

@@ -60,7 +60,7 @@ function useText(roomId, areaRef) {
     keepDraft(roomId, next);
   };
   // A refusal gives the text back, before anything that was begun meanwhile.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const refused = refusal.value;
     if (refused?.room_id !== roomId || refused.taken) return;
     const begun = areaRef.current?.value ?? '';

@@ -71,7 +71,7 @@ function useUnreadMark(log) {
 function useScroll(log, rowCount) {
   const scroller = useRef(null);
   const content = useRef(null);
-  const place = useRef({ stuck: true, id: null, top: 0, target: null });
+  const place = useRef({ stuck: true, id: null, top: 0, scroll: 0, target: null });
   const [atEnd, setAtEnd] = useState(true);
 
   const note = () => {
@@ -79,6 +79,7 @@ function useScroll(log, rowCount) {
     if (!box) return;
     const left = box.scrollHeight - box.scrollTop - box.clientHeight;
     place.current.stuck = left < NEAR_END_PX && !log.hasAfter.peek();
+    place.current.scroll = box.scrollTop;
     setAtEnd(place.current.stuck);
     const edge = box.getBoundingClientRect().top;
     for (const row of content.current.querySelectorAll('[data-id]')) {
@@ -104,12 +105,16 @@ function useScroll(log, rowCount) {
         return;
       }
     }
-    if (stuck) {
+    // A scroll whose event has not come yet is the reader's will, too.
+    const moved = box.scrollTop - place.current.scroll;
+    const nearEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
+    if (stuck && (moved > -2 || nearEnd)) {
       box.scrollTop = box.scrollHeight;
-      return;
+    } else {
+      const row = id && content.current.querySelector(`[data-id="${id}"]`);
+      if (row) box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - top + moved;
     }
-    const row = id && content.current.querySelector(`[data-id="${id}"]`);
-    if (row) box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - top;
+    note();
   };
   const onScroll = () => {
     note();

@@ -1,0 +1,483 @@
+//! What this node knows of one channel: where it stands, its latest entries, and which workers listen.
+//!
+//! A stream's events come here from wherever they were committed, in any order; they leave in offset order, each once (R2). A map's
+//! changes get their offsets here, for a map lives in memory. The lock is held for a few pointer moves; nothing is encoded or sent to
+//! a socket under it. R3: the ring answers recoveries before Postgres does.
+//! R6: a ring holds at most `limits.ring.events` or `.room` bytes, all rings `.node` bytes, least recently used out first.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+use super::hub::{Delivery, HubSender};
+use crate::config::Ring;
+use crate::infra::bus::{StreamEvent, StreamId};
+use crate::kernel::{TenantId, UserId, rng};
+use crate::protocol::{Channel, Format, Publication, encode_publication_push};
+
+/// Events that may wait for one before them; beyond it the store is asked at once.
+const EARLY_MAX: usize = 1_024;
+/// Parts of the registry, so that threads seldom meet at one lock.
+const SHARDS: usize = 64;
+/// What an entry weighs beside its body: the allocation, the encoded copies' headers.
+const ENTRY_OVERHEAD: usize = 192;
+
+/// A channel of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FeedKey {
+    pub tenant: TenantId,
+    pub channel: Channel,
+}
+
+impl FeedKey {
+    /// The channel that carries a durable stream.
+    #[must_use]
+    pub const fn stream(tenant: TenantId, stream: StreamId) -> Self {
+        let channel = match stream {
+            StreamId::Room(id) => Channel::Room(id.uuid()),
+            StreamId::User(id) => Channel::User(id.uuid()),
+        };
+        Self { tenant, channel }
+    }
+
+    /// The durable stream behind the channel, where there is one.
+    #[must_use]
+    pub fn stored(self) -> Option<StreamId> {
+        match self.channel {
+            Channel::Room(id) => Some(StreamId::Room(id.into())),
+            Channel::User(id) => Some(StreamId::User(id.into())),
+            Channel::Typing(_) | Channel::Unread(_) | Channel::Presence(_) => None,
+        }
+    }
+}
+
+/// One event or one change of a map, encoded at most once per format however many read it.
+#[derive(Debug)]
+pub struct Entry {
+    pub event: StreamEvent,
+    /// The map's key that it sets or removes; empty in a stream.
+    pub key: Box<str>,
+    pub removed: bool,
+    pushes: [OnceLock<Bytes>; 2],
+}
+
+impl Entry {
+    fn new(event: StreamEvent) -> Arc<Self> {
+        Self::keyed(event, "", false)
+    }
+
+    fn keyed(event: StreamEvent, key: &str, removed: bool) -> Arc<Self> {
+        Arc::new(Self { event, key: key.into(), removed, pushes: Default::default() })
+    }
+
+    /// The push that carries it on `channel`.
+    pub fn push(&self, channel: &str, format: Format) -> Bytes {
+        let slot = match format {
+            Format::Json => &self.pushes[0],
+            Format::Protobuf => &self.pushes[1],
+        };
+        slot.get_or_init(|| encode_publication_push(format, channel, self.publication())).clone()
+    }
+
+    /// The entry as the protocol's publication.
+    #[must_use]
+    pub fn publication(&self) -> Publication {
+        Publication { key: self.key.to_string(), removed: self.removed, ..publication(&self.event) }
+    }
+
+    fn weight(&self) -> usize {
+        // Body, and one encoded copy per format that will be asked for.
+        self.event.body.len() * 3 + self.key.len() + ENTRY_OVERHEAD
+    }
+}
+
+/// What a reader finds at one instant.
+pub struct Snapshot {
+    pub epoch: Arc<str>,
+    pub top: u64,
+    /// The events after the asked-for offset, when the ring still has all of them.
+    pub missed: Option<Vec<Arc<Entry>>>,
+}
+
+/// What became of an event handed to [`Feed::accept`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// Delivered, or known already.
+    Done,
+    /// It waits for events before it: the store must be asked for what lies between.
+    Gap,
+}
+
+/// One channel on this node.
+pub struct Feed {
+    pub key: FeedKey,
+    /// The channel's name, for pushes.
+    pub channel: String,
+    state: Mutex<State>,
+    used_at: AtomicU64,
+    /// Subscribers who asked for join and leave pushes.
+    announced_to: AtomicUsize,
+    bytes_node: Arc<AtomicUsize>,
+    limits: Arc<Ring>,
+    hubs: Arc<[HubSender]>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Epoch and top, once they have been read from the store.
+    position: Option<(Arc<str>, u64)>,
+    ring: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    early: BTreeMap<u64, Arc<Entry>>,
+    /// A map's present entries.
+    map: BTreeMap<Box<str>, Arc<Entry>>,
+    /// Bit per worker that has subscribers.
+    listeners: u64,
+}
+
+impl Feed {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under this lock can only be an allocation failure; the state is whole between statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Epoch and last delivered offset; `None` before the first reading from the store.
+    #[must_use]
+    pub fn position(&self) -> Option<(Arc<str>, u64)> {
+        self.lock().position.clone()
+    }
+
+    /// Whether any worker of this node has subscribers.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.lock().listeners != 0
+    }
+
+    /// Whether anybody asked for join and leave pushes.
+    #[must_use]
+    pub fn announces(&self) -> bool {
+        self.announced_to.load(Ordering::Relaxed) > 0
+    }
+
+    /// One more, or one less, who asks for join and leave pushes.
+    pub(super) fn announce(&self, more: bool) {
+        if more {
+            self.announced_to.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.announced_to.fetch_sub(1, Ordering::Relaxed)
+        };
+    }
+
+    /// Registers a worker; what is delivered from now on reaches it. Answers the last offset that did not.
+    pub fn listen(&self, worker: usize) -> Option<u64> {
+        let mut state = self.lock();
+        state.listeners |= 1 << worker;
+        state.position.as_ref().map(|(_, top)| *top)
+    }
+
+    /// The worker has no subscribers any more.
+    pub fn leave(&self, worker: usize) {
+        self.lock().listeners &= !(1 << worker);
+    }
+
+    /// Tells where the stream stood in the store. A first reading fixes where delivery begins; a later one, when the store is ahead,
+    /// answers that there is a gap.
+    pub fn anchor(self: &Arc<Self>, epoch: &str, top: u64) -> Accepted {
+        let mut state = self.lock();
+        match &state.position {
+            None => {
+                state.position = Some((Arc::from(epoch), top));
+                state.early = state.early.split_off(&(top + 1));
+                self.flush(&mut state);
+                Accepted::Done
+            }
+            Some((known, delivered)) if **known == *epoch => {
+                if *delivered < top {
+                    Accepted::Gap
+                } else {
+                    Accepted::Done
+                }
+            }
+            Some(_) => {
+                // History was cut: offsets of the old epoch mean nothing.
+                self.bytes_node.fetch_sub(state.bytes, Ordering::Relaxed);
+                let listeners = state.listeners;
+                *state = State { position: Some((Arc::from(epoch), top)), listeners, ..State::default() };
+                Accepted::Done
+            }
+        }
+    }
+
+    /// Takes an event that has been committed: delivers it when its turn has come, keeps it when it is early, drops it when known.
+    pub fn accept(self: &Arc<Self>, event: StreamEvent) -> Accepted {
+        let mut state = self.lock();
+        let offset = event.offset;
+        match &state.position {
+            Some((_, top)) if offset <= *top => return Accepted::Done,
+            _ => {}
+        }
+        state.early.insert(offset, Entry::new(event));
+        while state.early.len() > EARLY_MAX {
+            state.early.pop_last();
+        }
+        self.flush(&mut state);
+        // Without a position yet, the reading that is under way settles what is early.
+        if state.early.is_empty() || state.position.is_none() { Accepted::Done } else { Accepted::Gap }
+    }
+
+    /// Moves what is next in order from `early` to the ring and to the workers.
+    fn flush(self: &Arc<Self>, state: &mut State) {
+        let Some((_, top)) = &mut state.position else { return };
+        let mut due = Vec::new();
+        while let Some(entry) = state.early.first_entry() {
+            match entry.key().cmp(&(*top + 1)) {
+                std::cmp::Ordering::Greater => break,
+                std::cmp::Ordering::Less => drop(entry.remove()),
+                std::cmp::Ordering::Equal => {
+                    *top += 1;
+                    due.push(entry.remove());
+                }
+            }
+        }
+        for entry in due {
+            self.remember(state, &entry);
+            self.dispatch(state, &entry);
+        }
+    }
+
+    fn dispatch(self: &Arc<Self>, state: &State, entry: &Arc<Entry>) {
+        let mut listeners = state.listeners;
+        while listeners != 0 {
+            let worker = listeners.trailing_zeros() as usize;
+            listeners &= listeners - 1;
+            if let Some(hub) = self.hubs.get(worker) {
+                hub.deliver(Delivery::Entry { feed: Arc::clone(self), entry: Arc::clone(entry) });
+            }
+        }
+    }
+
+    /// Tells whoever listens now; nothing is kept (typing).
+    pub fn shout(self: &Arc<Self>, kind: &str, body: Arc<str>) {
+        let event = StreamEvent { offset: 0, kind: kind.into(), body, actor: None, calls: [].into() };
+        self.dispatch(&self.lock(), &Entry::new(event));
+    }
+
+    /// Sets (or, without a body, removes) an entry of a map; no change, no news.
+    pub fn set(self: &Arc<Self>, key: &str, body: Option<Arc<str>>) {
+        let mut state = self.lock();
+        let known = state.map.get(key).map(|entry| Arc::clone(&entry.event.body));
+        if known == body {
+            return;
+        }
+        let (_, top) = state.position.get_or_insert_with(|| (rng::epoch().into(), 0));
+        *top += 1;
+        let removed = body.is_none();
+        let event = StreamEvent {
+            offset: *top,
+            kind: "".into(),
+            body: body.unwrap_or_else(|| "".into()),
+            actor: None,
+            calls: [].into(),
+        };
+        let entry = Entry::keyed(event, key, removed);
+        if removed {
+            state.map.remove(key);
+        } else {
+            state.map.insert(key.into(), Arc::clone(&entry));
+        }
+        self.remember(&mut state, &entry);
+        self.dispatch(&state, &entry);
+    }
+
+    /// A page of a map in key order behind `after`, with the position it was read at and whether more follows.
+    #[must_use]
+    pub fn page(&self, after: &str, limit: usize) -> (Arc<str>, u64, Vec<Arc<Entry>>, bool) {
+        let mut state = self.lock();
+        let (epoch, top) = state.position.get_or_insert_with(|| (rng::epoch().into(), 0)).clone();
+        let range = (std::ops::Bound::Excluded(Box::from(after)), std::ops::Bound::Unbounded);
+        let entries: Vec<_> = if after.is_empty() {
+            state.map.values().take(limit + 1).cloned().collect()
+        } else {
+            state.map.range::<Box<str>, _>(range).map(|(_, entry)| Arc::clone(entry)).take(limit + 1).collect()
+        };
+        let more = entries.len() > limit;
+        (epoch, top, entries.into_iter().take(limit).collect(), more)
+    }
+
+    /// The keys of a map.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Box<str>> {
+        self.lock().map.keys().cloned().collect()
+    }
+
+    fn remember(&self, state: &mut State, entry: &Arc<Entry>) {
+        let weight = entry.weight();
+        state.bytes += weight;
+        self.bytes_node.fetch_add(weight, Ordering::Relaxed);
+        state.ring.push_back(Arc::clone(entry));
+        while state.ring.len() > self.limits.events as usize || state.bytes > self.limits.room.as_usize() {
+            let Some(oldest) = state.ring.pop_front() else { break };
+            state.bytes -= oldest.weight();
+            self.bytes_node.fetch_sub(oldest.weight(), Ordering::Relaxed);
+        }
+    }
+
+    /// Position and what was missed since `offset`, if a position is known.
+    #[must_use]
+    pub fn since(&self, offset: u64) -> Option<Snapshot> {
+        let state = self.lock();
+        let (epoch, top) = state.position.clone()?;
+        let missed = if offset >= top {
+            Some(Vec::new())
+        } else {
+            let first = state.ring.front().map_or(u64::MAX, |entry| entry.event.offset);
+            (first <= offset + 1).then(|| state.ring.iter().filter(|e| e.event.offset > offset).cloned().collect())
+        };
+        Some(Snapshot { epoch, top, missed })
+    }
+
+    /// Replaces the bodies of removed content, so that no recovery from the ring brings it back.
+    pub fn blank(&self, events: &[(u64, Arc<str>)]) {
+        let mut state = self.lock();
+        for (offset, body) in events {
+            let first = state.ring.front().map_or(u64::MAX, |entry| entry.event.offset);
+            let slot = offset.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+            if let Some(entry) = slot.and_then(|index| state.ring.get_mut(index)) {
+                let before = entry.weight();
+                *entry = Entry::new(StreamEvent { body: Arc::clone(body), ..entry.event.clone() });
+                let after = entry.weight();
+                state.bytes = state.bytes + after - before;
+                self.bytes_node.fetch_add(after, Ordering::Relaxed);
+                self.bytes_node.fetch_sub(before, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn drop_ring(&self) {
+        let mut state = self.lock();
+        self.bytes_node.fetch_sub(state.bytes, Ordering::Relaxed);
+        state.bytes = 0;
+        state.ring.clear();
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.drop_ring();
+    }
+}
+
+/// All channels that this node holds.
+pub struct Feeds {
+    shards: Vec<RwLock<HashMap<FeedKey, Arc<Feed>>>>,
+    clock: AtomicU64,
+    bytes: Arc<AtomicUsize>,
+    limits: Arc<Ring>,
+    hubs: Arc<[HubSender]>,
+}
+
+impl Feeds {
+    #[must_use]
+    pub fn new(limits: Ring, hubs: Arc<[HubSender]>) -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Self { shards, clock: AtomicU64::new(0), bytes: Arc::default(), limits: Arc::new(limits), hubs }
+    }
+
+    fn shard(&self, key: &FeedKey) -> &RwLock<HashMap<FeedKey, Arc<Feed>>> {
+        // UUIDv7: the last bytes are random.
+        let byte = usize::from(key.channel.id().as_bytes()[15]);
+        &self.shards[byte % SHARDS]
+    }
+
+    /// The stream, if this node holds it.
+    #[must_use]
+    pub fn find(&self, key: &FeedKey) -> Option<Arc<Feed>> {
+        let feed = self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
+        feed.used_at.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Some(feed)
+    }
+
+    /// The stream; begins to hold it.
+    #[must_use]
+    pub fn get_or_insert(&self, key: FeedKey) -> Arc<Feed> {
+        if let Some(feed) = self.find(&key) {
+            return feed;
+        }
+        let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Feed {
+                key,
+                channel: key.channel.to_string(),
+                state: Mutex::default(),
+                announced_to: AtomicUsize::new(0),
+                used_at: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
+                bytes_node: Arc::clone(&self.bytes),
+                limits: Arc::clone(&self.limits),
+                hubs: Arc::clone(&self.hubs),
+            })
+        };
+        Arc::clone(shard.entry(key).or_insert_with(new))
+    }
+
+    /// Feeds with subscribers here: those whose position must be compared with the store.
+    #[must_use]
+    pub fn heard(&self) -> Vec<Arc<Feed>> {
+        self.all().into_iter().filter(|feed| feed.is_heard()).collect()
+    }
+
+    fn all(&self) -> Vec<Arc<Feed>> {
+        let read = |shard: &RwLock<HashMap<FeedKey, Arc<Feed>>>| {
+            shard.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(read).collect()
+    }
+
+    /// Bytes of all rings.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the node's bound: while rings weigh too much, the least recently used are emptied; streams that nobody else holds and
+    /// nobody hears go altogether once they are beyond `held_max`.
+    pub fn shed(&self, held_max: usize) {
+        let mut all = self.all();
+        let over = self.bytes() > self.limits.node.as_usize();
+        if !over && all.len() <= held_max {
+            return;
+        }
+        all.sort_by_key(|feed| feed.used_at.load(Ordering::Relaxed));
+        let mut excess = all.len().saturating_sub(held_max);
+        for feed in all {
+            let over = self.bytes() > self.limits.node.as_usize();
+            if !over && excess == 0 {
+                break;
+            }
+            if over {
+                feed.drop_ring();
+            }
+            if !feed.is_heard() {
+                let mut shard = self.shard(&feed.key).write().unwrap_or_else(PoisonError::into_inner);
+                // Held by the map and by this loop: nobody else can find it before the lock is free again.
+                if Arc::strong_count(&feed) == 2 && !feed.is_heard() {
+                    shard.remove(&feed.key);
+                    excess = excess.saturating_sub(1);
+                }
+            }
+        }
+    }
+}
+
+/// An event of the store as the protocol's publication.
+#[must_use]
+pub fn publication(event: &StreamEvent) -> Publication {
+    Publication { data: Bytes::copy_from_slice(event.body.as_bytes()), offset: event.offset, ..Publication::default() }
+}
+
+/// Whether an event calls this person, by name or by one of these groups.
+#[must_use]
+pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
+    event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
+}

@@ -1,0 +1,98 @@
+//! Closing gaps: what was committed but did not come by news is read from the store.
+//!
+//! Two ways lead here: a feed that got an event too early, and the position check, which compares every stream that somebody listens
+//! to with the store every few seconds. So losing news costs seconds, never events (R2, R11).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::feed::{Accepted, Feed, FeedKey};
+use super::live::Live;
+use crate::domain::events;
+use crate::domain::messaging::history;
+
+/// Feeds that may wait for the store.
+const QUEUE_MAX: usize = 4_096;
+/// Events read at a time.
+const PAGE: u32 = 500;
+const CHECK_EVERY: Duration = Duration::from_secs(4);
+/// Streams compared with one statement.
+const CHECK_PAGE: usize = 2_000;
+/// Feeds kept for recoveries although nobody listens.
+const HELD_MAX: usize = 50_000;
+
+/// Requests to close a gap.
+pub type Requests = mpsc::Receiver<FeedKey>;
+
+/// The queue of requests.
+pub fn queue() -> (mpsc::Sender<FeedKey>, Requests) {
+    mpsc::channel(QUEUE_MAX)
+}
+
+/// Closes gaps until the live part is gone.
+pub async fn run(live: Arc<Live>, mut requests: Requests) {
+    let mut check = tokio::time::interval(CHECK_EVERY);
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            request = requests.recv() => {
+                let Some(key) = request else { return };
+                if let Some(feed) = live.feeds.find(&key) {
+                    fill(&live, &feed).await;
+                }
+            }
+            _ = check.tick() => {
+                check_positions(&live).await;
+                live.feeds.shed(HELD_MAX);
+            }
+        }
+    }
+}
+
+/// Reads and delivers what the store has beyond the feed's position.
+async fn fill(live: &Live, feed: &Arc<Feed>) {
+    let Some(stream) = feed.key.stored() else { return };
+    while let Some((_, top)) = feed.position() {
+        let page = history::list_events(live.db.pg(), feed.key.tenant, stream, (top + 1, u64::MAX), PAGE, false).await;
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return tracing::warn!(channel = %feed.channel, %error, "a gap could not be closed yet"),
+        };
+        let (count, last) = (page.events.len(), page.position.last_offset);
+        live.counters.gaps_filled.add(count as u64);
+        for event in page.events {
+            feed.accept(event);
+        }
+        if count < PAGE as usize || feed.position().is_none_or(|(_, now)| now >= last || now == top) {
+            return;
+        }
+    }
+}
+
+/// Compares the streams that somebody listens to with the store.
+async fn check_positions(live: &Live) {
+    let heard: HashMap<_, _> = live
+        .feeds
+        .heard()
+        .into_iter()
+        .filter_map(|feed| feed.key.stored().map(|stream| ((feed.key.tenant, stream.uuid()), feed)))
+        .collect();
+    let keys: Vec<_> = heard.keys().copied().collect();
+    for chunk in keys.chunks(CHECK_PAGE) {
+        let positions = match events::list_positions(live.db.pg(), chunk).await {
+            Ok(positions) => positions,
+            Err(error) => return tracing::warn!(%error, "positions could not be compared with the store"),
+        };
+        for (tenant, id, epoch, last_offset) in positions {
+            if let Some(feed) = heard.get(&(tenant, id))
+                && feed.position().is_some()
+                && feed.anchor(&epoch, last_offset) == Accepted::Gap
+            {
+                fill(live, feed).await;
+            }
+        }
+    }
+}

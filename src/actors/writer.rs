@@ -1,0 +1,183 @@
+//! Writers: group commit by gathering. While one batch is on its way to the store, the next one gathers; no timers, so that
+//! throughput rises with load and a lone post waits for nobody.
+//!
+//! A room always goes to the same writer, so that two batches never lock the same rooms in different order. A batch is of one tenant;
+//! tenants that wait are served in turn. R6: a writer's queue is bounded; when it is full, authors are told to try again.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::counters::Counters;
+use crate::domain::messaging::post::{self, Draft, Outcome};
+use crate::domain::messaging::{Error, Posted};
+use crate::infra::bus::{News, StreamEvent};
+use crate::infra::pg::{Db, Pg, PgError};
+use crate::kernel::{Clock, RoomId, TenantId};
+
+/// Jobs (a room's gathered posts) that may wait for one writer.
+const QUEUE_MAX: usize = 4_096;
+/// A batch that takes longer has met a store in trouble; its authors are told to try again.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One author's answer: where the message is, and the event if this batch stored it.
+pub type Answer = Result<(Posted, Option<StreamEvent>), Error>;
+
+/// What a room hands over.
+struct Job {
+    tenant: TenantId,
+    drafts: Vec<Arc<Draft>>,
+    answers: oneshot::Sender<Vec<Answer>>,
+}
+
+/// The writers of this node.
+#[derive(Clone)]
+pub struct Writers {
+    queues: Arc<[mpsc::Sender<Job>]>,
+}
+
+impl Writers {
+    /// Starts `count` writers on the database runtime.
+    #[must_use]
+    pub fn start(db: &Db, clock: &Clock, count: usize, batch_max: usize, counters: &Arc<Counters>) -> Self {
+        let start_one = |_| {
+            let (tx, rx) = mpsc::channel(QUEUE_MAX);
+            let writer = Writer {
+                jobs: rx,
+                pg: db.pg().clone(),
+                clock: clock.clone(),
+                batch_max,
+                counters: Arc::clone(counters),
+                connection: None,
+                waiting: HashMap::new(),
+                turn: VecDeque::new(),
+            };
+            db.runtime().spawn(writer.run());
+            tx
+        };
+        Self { queues: (0..count.max(1)).map(start_one).collect() }
+    }
+
+    /// Hands a room's posts over; their answers come in the same order. `None` when the writer's queue is full.
+    #[must_use]
+    pub fn submit(
+        &self,
+        tenant: TenantId,
+        room: RoomId,
+        drafts: Vec<Arc<Draft>>,
+    ) -> Option<oneshot::Receiver<Vec<Answer>>> {
+        let mut hasher = DefaultHasher::new();
+        (tenant, room).hash(&mut hasher);
+        let writers = self.queues.len() as u64;
+        let queue = &self.queues[usize::try_from(hasher.finish() % writers).unwrap_or_default()];
+        let (tx, rx) = oneshot::channel();
+        queue.try_send(Job { tenant, drafts, answers: tx }).ok().map(|()| rx)
+    }
+}
+
+struct Writer {
+    jobs: mpsc::Receiver<Job>,
+    pg: Pg,
+    clock: Clock,
+    batch_max: usize,
+    counters: Arc<Counters>,
+    /// Kept between batches; dropped after a failure.
+    connection: Option<PoolConnection<sqlx::Postgres>>,
+    waiting: HashMap<TenantId, VecDeque<Job>>,
+    turn: VecDeque<TenantId>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        loop {
+            if self.turn.is_empty() {
+                let Some(job) = self.jobs.recv().await else { return };
+                self.gather(job);
+            }
+            while self.turn.len() < QUEUE_MAX
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                self.gather(job);
+            }
+            let Some(tenant) = self.turn.pop_front() else { continue };
+            let batch = self.take_batch(tenant);
+            self.write(tenant, batch).await;
+        }
+    }
+
+    fn gather(&mut self, job: Job) {
+        let tenant = job.tenant;
+        let queue = self.waiting.entry(tenant).or_default();
+        if queue.is_empty() {
+            self.turn.push_back(tenant);
+        }
+        queue.push_back(job);
+    }
+
+    /// Whole jobs of one tenant up to a batch; the tenant goes to the end of the line with the rest.
+    fn take_batch(&mut self, tenant: TenantId) -> Vec<Job> {
+        let Some(queue) = self.waiting.get_mut(&tenant) else { return Vec::new() };
+        let mut batch = Vec::new();
+        let mut rows = 0;
+        while let Some(job) = queue.front() {
+            if rows > 0 && rows + job.drafts.len() > self.batch_max {
+                break;
+            }
+            rows += job.drafts.len();
+            batch.extend(queue.pop_front());
+        }
+        if queue.is_empty() {
+            self.waiting.remove(&tenant);
+        } else {
+            self.turn.push_back(tenant);
+        }
+        batch
+    }
+
+    async fn write(&mut self, tenant: TenantId, batch: Vec<Job>) {
+        let drafts: Vec<Arc<Draft>> = batch.iter().flat_map(|job| job.drafts.iter().cloned()).collect();
+        match tokio::time::timeout(BATCH_TIMEOUT, self.post(tenant, &drafts)).await {
+            Ok(Ok(outcome)) => self.answer(tenant, batch, outcome),
+            failed => {
+                self.connection = None;
+                self.counters.batches_failed.increment();
+                match failed {
+                    Ok(Err(error)) => {
+                        tracing::error!(tenant.id = %tenant, rows = drafts.len(), %error, "a batch of posts failed")
+                    }
+                    _ => tracing::error!(tenant.id = %tenant, rows = drafts.len(), "a batch of posts took too long"),
+                }
+                for job in batch {
+                    let _author_gone = job.answers.send(job.drafts.iter().map(|_| Err(Error::Busy)).collect());
+                }
+            }
+        }
+    }
+
+    async fn post(&mut self, tenant: TenantId, drafts: &[Arc<Draft>]) -> Result<Outcome, PgError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.pg.app_pool().acquire().await?,
+        };
+        // Taken out while in use: a batch that is cut off by its timeout must not leave a half-read connection behind.
+        let outcome = post::post(&mut connection, tenant, self.clock.now(), drafts).await?;
+        self.connection = Some(connection);
+        Ok(outcome)
+    }
+
+    fn answer(&self, tenant: TenantId, batch: Vec<Job>, outcome: Outcome) {
+        self.counters.batches.increment();
+        let mut answers = outcome.answers.into_iter();
+        for job in batch {
+            let own: Vec<Answer> = answers.by_ref().take(job.drafts.len()).collect();
+            let _room_gone = job.answers.send(own);
+        }
+        for (stream, event) in outcome.personal {
+            self.pg.bus().publish(News::Advanced { tenant, stream, event });
+        }
+    }
+}
