@@ -26,7 +26,7 @@ use super::unread::Unread;
 use super::writer::Writers;
 use crate::config::Config;
 use crate::domain::communities::{self, Access, Grants, RoomFacts};
-use crate::domain::identity::{Directory as People, Keys};
+use crate::domain::identity::{self, Keys};
 use crate::domain::messaging::{self, history};
 use crate::domain::tenancy::{State, TenancyError, Tenants};
 use crate::infra::bus::{News, StreamEvent, StreamId};
@@ -161,7 +161,8 @@ pub struct Live {
     pub db: Db,
     pub keys: Arc<Keys>,
     pub tenants: Tenants,
-    people: People,
+    /// People as HTTP knows them; forgotten together with their grants.
+    pub people: identity::Directory,
     pub feeds: Feeds,
     pub directory: Directory,
     pub writers: Writers,
@@ -189,8 +190,7 @@ pub struct Parts {
     pub db: Db,
     pub keys: Arc<Keys>,
     pub tenants: Tenants,
-    /// Who people are; forgotten with what they may do.
-    pub people: People,
+    pub people: identity::Directory,
     pub hubs: Arc<[HubSender]>,
     pub arbiters: Vec<ArbiterHandle>,
 }
@@ -405,8 +405,8 @@ impl Live {
 
     fn forget_grants(&self, tenant: TenantId, user: UserId) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.grants.invalidate(&(tenant, user));
         self.people.forget(tenant, user);
+        self.grants.invalidate(&(tenant, user));
     }
 
     /// Live connections of a tenant that is not active any more end.

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn after_the_last_attempt_one_waits_for_the_window_to_end() {
         let attempts = Attempts::new(&config::Attempts { attempts: 2, within: config::Span::from_secs(60) });
-        let at = |s| Utc.timestamp_opt(1_790_000_000 + s, 0).unwrap();
+        let at = |s: i64| Utc.timestamp_opt(1_790_000_000 + s, 0).unwrap();
         attempts.take("a", at(0)).unwrap();
         attempts.take("a", at(1)).unwrap();
         attempts.take("b", at(1)).unwrap();

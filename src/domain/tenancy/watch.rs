@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn each_change_is_told_once_and_late_commits_are_not_missed() {
-        let at = |s| Utc.timestamp_opt(1_790_000_000 + s, 0).unwrap();
+        let at = |s: i64| Utc.timestamp_opt(1_790_000_000 + s, 0).unwrap();
         let (a, b) = (TenantId::generate(), TenantId::generate());
         let mut seen = Seen::default();
         assert!(seen.sift(vec![(a, at(0))]).is_empty());
