@@ -11,6 +11,7 @@ install_missing() {
         command -v node >/dev/null || packages+=(nodejs)
         command -v npm >/dev/null || packages+=(npm)
         command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
+        command -v curl >/dev/null || packages+=(curl)
         python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
     fi
     [ -z "$needs_postgres" ] || packages+=(postgresql)

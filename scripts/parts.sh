@@ -28,24 +28,35 @@ part_rust() {
     offline_unless_env cargo test --locked --workspace --features rialto/faults --no-fail-fast
 }
 
-# The server that tests of other languages start.
-build_server() {
+# The server that tests in other languages talk to: RIALTO_URL, RIALTO_RESTART_CMD (kills it and starts it again), RIALTO_BIN for those
+# that start their own. Gone when the part ends.
+start_server() {
     offline_unless_env cargo build --locked --features faults --bin rialto
     RIALTO_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/rialto")
-    export RIALTO_BIN
+    local dir=$WORK/server-$1
+    mkdir -p "$dir"
+    # A service user must be able to pass through.
+    chmod 711 "$dir"
+    export RIALTO_BIN RIALTO_RESTART_CMD="'$ROOT/scripts/server' restart '$dir'"
+    # shellcheck disable=SC2064
+    trap "'$ROOT/scripts/server' stop '$dir'" EXIT
+    RIALTO_URL=$(scripts/server start "$dir")
+    export RIALTO_URL
 }
 
 part_browser() {
     [ -f tests/browser/package.json ] || return 77
-    build_server
-    (cd tests/browser && npm ci --no-audit --no-fund --silent && node --test)
+    start_server browser
+    CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v google-chrome)}
+    export CHROMIUM
+    (cd tests/browser && npm ci --no-audit --no-fund --silent && npm test --silent)
 }
 
 part_clients() {
     [ -f tests/clients/package.json ] || return 77
-    build_server
+    start_server clients
     local code=0
-    (cd tests/clients && npm ci --no-audit --no-fund --silent && node --test) || code=1
+    (cd tests/clients && npm ci --no-audit --no-fund --silent && npm test --silent) || code=1
     if [ -f tests/clients/requirements.txt ]; then
         (
             cd tests/clients
@@ -58,14 +69,14 @@ part_clients() {
 }
 
 part_docs() {
-    RUSTDOCFLAGS="-D warnings" offline_unless_env cargo doc --locked --no-deps --workspace
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" offline_unless_env cargo doc --quiet --locked --no-deps --workspace
     check_scripts
     [ ! -x scripts/proof ] || scripts/proof
 }
 
 check_scripts() {
     local file
-    for file in dev .ci/run scripts/*.sh; do bash -n "$file"; done
+    for file in dev scripts/server scripts/*.sh; do bash -n "$file"; done
     for verb in run check test bench db prepare; do ./dev "$verb" --help >/dev/null; done
 }
 

@@ -123,6 +123,7 @@ make_work() {
 clean_up() {
     local code=$?
     trap '' INT TERM HUP
+    for server in "${WORK:-/none}"/server-*; do [ ! -d "$server" ] || scripts/server stop "$server"; done
     [ -z "${TEST_POSTGRES_HOME:-}" ] || postgres_stop "$TEST_POSTGRES_HOME"
     [ -z "${WORK:-}" ] || rm -rf "$WORK"
     exit "$code"

@@ -57,11 +57,16 @@ impl Config {
     /// # Errors
     /// The file cannot be read or parsed, a key is unknown, a value has the wrong form, or values contradict each other.
     pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let misspelt: Vec<_> = variables.filter_map(|name| misspelt_flag(&name)).collect();
+        if !misspelt.is_empty() {
+            return Err(ConfigError::Unacceptable(misspelt.join("\n")));
+        }
         let mut figment = Figment::new();
         if let Some(path) = &overrides.file {
             figment = figment.merge(Yaml::string(&read_file(path)?));
         }
-        figment = figment.merge(Env::prefixed("RIALTO_").filter(|key| !is_read_elsewhere(key.as_str())).split("__"));
+        figment = figment.merge(Env::prefixed("RIALTO_").filter(|key| is_key(key.as_str())).split("__"));
         for (name, key) in VERBATIM_NAMES {
             if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
                 figment = figment.merge(Serialized::default(key, value));
@@ -89,10 +94,41 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
     }
 }
 
-fn is_read_elsewhere(name: &str) -> bool {
+/// Whether a variable (without its prefix) is a key of the configuration: one that names a section. Others belong to flags, to tools around
+/// us, or to a cluster that announces its services in everybody's environment (`RIALTO_PORT`, `RIALTO_SERVICE_HOST`).
+fn is_key(name: &str) -> bool {
     let is_verbatim =
         |(full, _): &(&str, &str)| full.strip_prefix("RIALTO_").is_some_and(|rest| rest.eq_ignore_ascii_case(name));
-    FLAG_NAMES.contains(&name.to_ascii_lowercase().as_str()) || VERBATIM_NAMES.iter().any(is_verbatim)
+    name.contains("__") && !VERBATIM_NAMES.iter().any(is_verbatim)
+}
+
+/// A variable that is meant to be a flag's but misses it by a letter or two.
+fn misspelt_flag(variable: &str) -> Option<String> {
+    let name = variable.strip_prefix("RIALTO_")?.to_ascii_lowercase();
+    if FLAG_NAMES.contains(&name.as_str()) {
+        return None;
+    }
+    let close = FLAG_NAMES.iter().find(|flag| distance(&name, flag) <= 2)?;
+    Some(format!("unknown variable {variable} in the environment; did you mean RIALTO_{}?", close.to_ascii_uppercase()))
+}
+
+/// Letters to change, add or drop between two words (Levenshtein's).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (b, above) in other.bytes().zip(row.iter_mut().skip(1)) {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = *above;
+            left = changed.min(diagonal + 1).min(left + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn with_flags(figment: Figment, overrides: &Overrides) -> Figment {

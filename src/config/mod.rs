@@ -17,7 +17,6 @@ mod tenancy;
 mod units;
 
 #[cfg(test)]
-#[expect(clippy::result_large_err, reason = "figment's jail wants its own error back")]
 mod tests;
 
 use serde::Deserialize;

@@ -60,7 +60,19 @@ fn a_misspelt_variable_is_named() {
     let message = refusal("", &[("RIALTO_SERVER__LISSTEN", "x")]);
     assert!(message.contains("lissten") && message.contains("environment"), "{message}");
     let message = refusal("", &[("RIALTO_LISTEM", "127.0.0.1:1")]);
-    assert!(message.contains("listem"), "{message}");
+    assert!(message.contains("RIALTO_LISTEM") && message.contains("RIALTO_LISTEN"), "{message}");
+}
+
+#[test]
+fn what_a_cluster_puts_into_the_environment_is_no_setting() {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        for name in ["RIALTO_PORT", "RIALTO_SERVICE_HOST", "RIALTO_PORT_8080_TCP_ADDR", "RIALTO_URL"] {
+            jail.set_env(name, "tcp://10.0.0.1:8080");
+        }
+        assert_eq!(format!("{:?}", Config::load(&Overrides::default()).ok()), format!("{:?}", Some(Config::default())));
+        Ok(())
+    });
 }
 
 #[test]

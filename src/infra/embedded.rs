@@ -10,17 +10,21 @@
 
 mod cluster;
 mod installation;
+mod keeper;
 mod postmaster;
 mod roles;
 mod settings;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::data_dir::{DataDir, DataDirError};
 use crate::config::StoreUrls;
 use cluster::Cluster;
+use keeper::Keeper;
 use postmaster::Postmaster;
 
 /// A crash recovery of a large write-ahead log takes its time; a machine that needs more has a problem to look at.
@@ -32,10 +36,10 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 /// The store of this process, or of the process that it has joined.
 #[derive(Debug)]
 pub struct Embedded {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     secrets: roles::Secrets,
     /// `None` when another process runs the cluster; then it is not ours to stop.
-    postmaster: Option<Postmaster>,
+    keeper: Option<Keeper>,
     adopted: bool,
     /// Held for as long as the cluster is ours, and released after it has stopped.
     _lock: Option<DataDir>,
@@ -118,7 +122,7 @@ impl Embedded {
 
     /// Whether another process runs the cluster, which has brought the schema up to date already.
     pub fn is_joined(&self) -> bool {
-        self.postmaster.is_none()
+        self.keeper.is_none()
     }
 
     /// The superuser's connection, for this machine's administrator: `psql` arguments.
@@ -135,7 +139,7 @@ impl Embedded {
         if nix::unistd::geteuid().is_root() {
             return Err(EmbeddedError::Root);
         }
-        let cluster = Cluster::at(lock.path())?;
+        let cluster = Arc::new(Cluster::at(lock.path())?);
         let installation = installation::find_or_download(&cluster)?;
         cluster.sweep();
         if !cluster.exists() {
@@ -147,10 +151,12 @@ impl Embedded {
         let adopted = surviving.is_some();
         let postmaster = match surviving {
             Some(postmaster) => postmaster,
-            None => Postmaster::start(&cluster, &installation)?,
+            None => Postmaster::start(&cluster, &installation, &AtomicBool::new(false))?,
         };
+        let keeper = Keeper::watch(Arc::clone(&cluster), installation, postmaster)
+            .map_err(EmbeddedError::io(&cluster.pgdata()))?;
         // From here on a failure drops `started`, which stops the cluster.
-        let started = Self { cluster, secrets, postmaster: Some(postmaster), adopted, _lock: Some(lock) };
+        let started = Self { cluster, secrets, keeper: Some(keeper), adopted, _lock: Some(lock) };
         roles::ensure(started.cluster.socket_dir(), &started.secrets)?;
         Ok(started)
     }
@@ -158,21 +164,21 @@ impl Embedded {
     /// The cluster of the process that holds the lock; `None` while it is not ready.
     fn join(data_dir: &Path) -> Result<Option<Self>, EmbeddedError> {
         let data_dir = data_dir.canonicalize().map_err(EmbeddedError::io(data_dir))?;
-        let cluster = Cluster::at(&data_dir)?;
+        let cluster = Arc::new(Cluster::at(&data_dir)?);
         if !postmaster::is_ready(&cluster) {
             return Ok(None);
         }
         let Some(secrets) = roles::Secrets::load(cluster.secrets_file())? else {
             return Ok(None);
         };
-        let joined = Self { cluster, secrets, postmaster: None, adopted: false, _lock: None };
+        let joined = Self { cluster, secrets, keeper: None, adopted: false, _lock: None };
         // Ready is the server; the roles and the database come a moment later.
         Ok(roles::is_reachable(&joined.urls().owner).then_some(joined))
     }
 
     fn stop_now(&mut self) {
-        if let Some(mut postmaster) = self.postmaster.take() {
-            postmaster.stop();
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.stop();
             self.cluster.clean_up();
         }
     }

@@ -121,12 +121,8 @@ fn start_without_fsync(stage: &Stage, data_dir: &Path) -> std::process::Child {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
     let child = command.spawn().unwrap();
-    let is_ready = || {
-        let record = std::fs::read_to_string(data_dir.join("postgres/cluster/postmaster.pid")).unwrap_or_default();
-        record.lines().nth(7).is_some_and(|status| status.trim() == "ready")
-    };
     let until = std::time::Instant::now() + super::program::PATIENCE;
-    while !is_ready() && std::time::Instant::now() < until {
+    while !super::program::is_ready(data_dir) && std::time::Instant::now() < until {
         super::program::pause();
     }
     assert_eq!(sql(stage, data_dir, "SHOW fsync"), "off");

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
-use super::program::{PATIENCE, Stage, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait};
+use super::program::{
+    PATIENCE, Stage, is_ready, mode, pause, postmaster, processes_below, run, socket_dir, sql, text, wait,
+};
 
 const KEEP: &str = "CREATE SCHEMA kept CREATE TABLE words (word text); INSERT INTO kept.words VALUES ('still here')";
 const KEPT: &str = "SELECT word FROM kept.words";
@@ -95,6 +97,25 @@ fn a_killed_store_and_server_recover_from_the_log() {
 
     assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
     second.stop();
+}
+
+#[test]
+fn a_store_that_was_killed_under_a_running_server_comes_back() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let server = stage.serve(stage.unprivileged_command(), &data_dir);
+    sql(&stage, &data_dir, KEEP);
+    let first = postmaster(&data_dir).unwrap();
+
+    kill(first, Signal::SIGKILL).unwrap();
+
+    let until = Instant::now() + PATIENCE;
+    while (postmaster(&data_dir).is_none_or(|pid| pid == first) || !is_ready(&data_dir)) && Instant::now() < until {
+        pause();
+    }
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    server.stop();
+    assert_eq!(processes_below(stage.path()), []);
 }
 
 #[test]

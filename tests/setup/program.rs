@@ -196,6 +196,12 @@ pub fn postmaster(data_dir: &Path) -> Option<Pid> {
     record.lines().next()?.trim().parse().ok().map(Pid::from_raw)
 }
 
+/// Whether the cluster below `data_dir` accepts connections, as its record says.
+pub fn is_ready(data_dir: &Path) -> bool {
+    let record = fs::read_to_string(data_dir.join("postgres/cluster/postmaster.pid")).unwrap_or_default();
+    record.lines().nth(7).is_some_and(|status| status.trim() == "ready")
+}
+
 /// Processes that stand in a folder below `folder`: every PostgreSQL process stands in its cluster.
 pub fn processes_below(folder: &Path) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").unwrap().flatten();

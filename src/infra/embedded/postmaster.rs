@@ -7,6 +7,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -63,7 +64,8 @@ impl Record {
 
 impl Postmaster {
     /// Starts the server in a process group of its own, so that Ctrl-C reaches us and not it, and waits until it is ready.
-    pub fn start(cluster: &Cluster, installation: &Installation) -> Result<Self, EmbeddedError> {
+    /// `stop` interrupts the waiting.
+    pub fn start(cluster: &Cluster, installation: &Installation, stop: &AtomicBool) -> Result<Self, EmbeddedError> {
         let pgdata = cluster.pgdata();
         let log_path = cluster.start_log();
         let log = std::fs::File::create(&log_path).map_err(EmbeddedError::io(&log_path))?;
@@ -76,7 +78,7 @@ impl Postmaster {
         let child = command.spawn().map_err(EmbeddedError::io(&installation.program("postgres")))?;
         let pid = Pid::from_raw(child.id().cast_signed());
         let mut started = Self { pid, pgdata, child: Some(child) };
-        match started.wait_until_ready() {
+        match started.wait_until_ready(stop) {
             Ok(()) => Ok(started),
             Err(has_ended) => {
                 started.stop();
@@ -87,9 +89,9 @@ impl Postmaster {
     }
 
     /// `Err(true)` when the process has ended, `Err(false)` when time is up.
-    fn wait_until_ready(&mut self) -> Result<(), bool> {
+    fn wait_until_ready(&mut self, stop: &AtomicBool) -> Result<(), bool> {
         let patience = Instant::now() + START_WITHIN;
-        while Instant::now() < patience {
+        while Instant::now() < patience && !stop.load(Ordering::Relaxed) {
             let record = Record::read(&self.pgdata);
             if record.is_some_and(|record| record.pid == self.pid.as_raw() && record.is_ready) {
                 return Ok(());
@@ -134,7 +136,8 @@ impl Postmaster {
         false
     }
 
-    fn is_alive(&mut self) -> bool {
+    /// Whether the process runs.
+    pub fn is_alive(&mut self) -> bool {
         match &mut self.child {
             Some(child) => matches!(child.try_wait(), Ok(None)),
             None => belongs_to(self.pid, &self.pgdata),
@@ -164,7 +167,10 @@ pub fn adopt_or_stop(cluster: &Cluster) -> Result<Option<Postmaster>, EmbeddedEr
         survivor.stop();
     }
     wait_for_orphans(&pgdata);
-    remove_leftovers(cluster)?;
+    // Whoever is still at work there may be starting it this moment.
+    if processes_in(&pgdata) == 0 {
+        remove_leftovers(cluster)?;
+    }
     Ok(None)
 }
 
