@@ -26,10 +26,10 @@ fn root_url() -> String {
     std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL: a superuser on a throw-away PostgreSQL")
 }
 
-/// The same server, as one role in one database: `SET ROLE` by a start-up option needs no password.
+/// The same server, as one role in one database; a throw-away one asks for no password.
 fn url_as(role: &str, database: &str) -> String {
     let options: PgConnectOptions = root_url().parse().unwrap();
-    options.database(database).options([("role", role)]).to_url_lossy().to_string()
+    options.username(role).database(database).to_url_lossy().to_string()
 }
 
 async fn make_database() -> String {
