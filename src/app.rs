@@ -5,18 +5,16 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix::{Arbiter, ArbiterHandle, System};
+use actix::{Arbiter, System};
 use actix_web::dev::{Extensions, Server};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
 use crate::actors::live::{Live, Parts};
 use crate::config::{Config, StoreUrls};
-use crate::domain::identity::{Directory, Hasher, Keys, MasterKey};
-use crate::domain::tenancy::Tenants;
 use crate::http::connection::PeerSocket;
 use crate::http::{self, Edge};
 use crate::infra::bus::Bus;
@@ -49,49 +47,42 @@ pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
         Pg::open(urls, &config.store, Bus::local())?
     };
     let db = Db::new(database.handle().clone(), pg.clone(), config.store.queue);
-    let keys = Arc::new(open_keys(&database, &pg, &clock, &config)?);
 
-    let outcome = System::new().block_on(run(Arc::clone(&config), clock, db, keys));
+    let outcome = System::new().block_on(run(config, clock, db));
     database.block_on(pg.close());
     database.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-fn open_keys(database: &Runtime, pg: &Pg, clock: &Clock, config: &Config) -> Result<Keys, Failure> {
-    let master = MasterKey::of_data_dir(&config.server.data_dir)?;
-    Ok(database.block_on(Keys::open(pg, clock, &config.auth, config.server.public_url(), master))?)
-}
-
-async fn run(config: Arc<Config>, clock: Clock, db: Db, keys: Arc<Keys>) -> Result<(), Failure> {
+async fn run(config: Arc<Config>, clock: Clock, db: Db) -> Result<(), Failure> {
     let workers = config.server.worker_count();
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| hub::channel()).unzip();
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
-    let tenants = Tenants::default();
-    let (live, gap_requests) = Live::new(Parts {
-        config: Arc::clone(&config),
-        clock: clock.clone(),
-        db: db.clone(),
-        keys: Arc::clone(&keys),
-        tenants: tenants.clone(),
-        hubs: senders.into(),
-        arbiters: arbiters.iter().map(Arbiter::handle).collect::<Vec<ArbiterHandle>>(),
-    });
-    live.start(gap_requests);
-    db.runtime().spawn(Arc::clone(&keys).keep_turning(db.pg().clone(), clock.clone()));
+    let rooms_live_on = arbiters.iter().map(Arbiter::handle).collect();
 
-    let edge = Data::new(Edge {
-        hasher: Hasher::new(&config.auth, workers, config.limits.signing_in.hash_queue as usize)?,
-        directory: Directory::default(),
-        tenants,
-        clock,
-        keys,
-        live: Arc::clone(&live),
-        db,
-        config: Arc::clone(&config),
-    });
+    let opening = {
+        let (config, clock, db) = (Arc::clone(&config), clock.clone(), db.clone());
+        async move {
+            let mut gap_requests = None;
+            let edge = Edge::open(Arc::clone(&config), clock.clone(), db.clone(), |keys, tenants, people| {
+                let (keys, tenants, people) = (Arc::clone(keys), tenants.clone(), people.clone());
+                let (hubs, arbiters) = (senders.into(), rooms_live_on);
+                let (live, requests) = Live::new(Parts { config, clock, db, keys, tenants, people, hubs, arbiters });
+                gap_requests = Some(requests);
+                live
+            });
+            edge.await.map(|edge| (edge, gap_requests))
+        }
+    };
+    let (edge, gap_requests) = db.runtime().spawn(opening).await??;
+    if let Some(requests) = gap_requests {
+        edge.live.start(requests);
+    }
+    edge.start();
+    let edge = Data::new(edge);
     let server = listen(&edge, receivers)?;
     tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
-    until_stopped(server, &live, &config).await
+    until_stopped(server, &edge.live, &config).await
 }
 
 /// Binds the address and starts the workers, each with its hub.

@@ -6,10 +6,17 @@
  * old one for theft, which would sign everybody out.
  */
 
+/** What a server writes in passing, as a sentence of its own. */
+function sentence(text) {
+  const trimmed = text.trim();
+  const begun = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
 /** The server said no. `code` is stable, `detail` is for people. */
 export class ApiError extends Error {
   constructor(status, problem, retryAfterSeconds) {
-    super(problem.detail || problem.title || `The server answered ${status}.`);
+    super(sentence(problem.detail || problem.title || `The server answered ${status}`));
     this.name = 'ApiError';
     this.status = status;
     this.code = problem.code ?? '';
@@ -144,7 +151,8 @@ async function request(method, path, options = {}) {
   try {
     return await send(method, path, { ...options, authorization: `Bearer ${used}` });
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    // A wrong password answers 401, too; only a refused token is worth a new one.
+    if (!(error instanceof ApiError) || error.status !== 401 || error.code === 'wrong_credentials') throw error;
     const renewed = await freshToken({ force: used === accessToken });
     return send(method, path, { ...options, authorization: `Bearer ${renewed}` });
   }
@@ -176,11 +184,19 @@ export async function readAll(path, query = {}, maxPages = 10) {
   return items;
 }
 
+function waitWords(seconds) {
+  if (seconds === null) return 'a moment';
+  if (seconds < 90) return `${seconds} s`;
+  return seconds < 5_400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
+}
+
 /** What happened, in words for the person in front of the screen. */
 export function explain(error) {
   if (error instanceof NetworkError) return 'The server cannot be reached. Check your connection and try again.';
   if (error instanceof ApiError) {
-    if (error.status === 429) return `Too many requests. Try again in ${error.retryAfterSeconds ?? 'a few'} seconds.`;
+    if (error.code === 'plan_limit') return error.message;
+    if (error.status === 429) return `Too many attempts. Try again in ${waitWords(error.retryAfterSeconds)}.`;
+    if (error.status === 503) return 'The server is busy. Nothing was changed; try again in a moment.';
     if (error.status >= 500) return 'Something went wrong on the server. Nothing was changed; try again in a moment.';
     if (error.status === 404) return 'This does not exist, or you may not see it.';
     return error.message;

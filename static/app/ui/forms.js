@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api, readAll } from '../api.js';
 import { html } from '../html.js';
 import { navigate } from '../router.js';
-import { changeRoom, createCommunity, createRoom, joinCommunity, openDirect, person, roomPath } from '../store/places.js';
+import { changeRoom, createCommunity, createRoom, joinCommunity, keepCommunity, openDirect, person, roomPath } from '../store/places.js';
 import { exactTime } from '../text/time.js';
 import { Avatar, Button, Callout, Field, IconButton, Notice, Skeleton } from './basics.js';
 import { Dialog, FormError, closeDialog, useForm } from './dialog.js';
@@ -42,7 +42,7 @@ export function NewCommunity() {
   return html`<${Dialog} title="Create a community">
     <form class="stack" onSubmit=${form.onSubmit}>
       <${Field} label="Name" required maxlength="80" autofocus value=${fields.name} onInput=${set('name')} error=${form.fieldError('name')} />
-      <${Field} label="What it is about" optional multiline maxlength="500" value=${fields.description} onInput=${set('description')} error=${form.fieldError('description')} />
+      <${Field} label="What it is about" optional multiline maxlength="1000" value=${fields.description} onInput=${set('description')} error=${form.fieldError('description')} />
       <${Choice}
         legend="Who may join"
         name="join_policy"
@@ -54,7 +54,7 @@ export function NewCommunity() {
           ['invite', 'By invitation', 'Only those with an invite link find it.'],
         ]}
       />
-      <${Field} label="Guidelines to accept" optional multiline maxlength="4000" hint="Shown before joining. Keep it short." value=${fields.guidelines} onInput=${set('guidelines')} error=${form.fieldError('guidelines')} />
+      <${Field} label="Guidelines to accept" optional multiline maxlength="8000" hint="Shown before joining. Keep it short." value=${fields.guidelines} onInput=${set('guidelines')} error=${form.fieldError('guidelines')} />
       <${FormError}>${form.formError(['name', 'description', 'guidelines'])}<//>
       <${Actions} busy=${form.busy} action="Create community" />
     </form>
@@ -73,6 +73,7 @@ export function JoinDialog({ community, invite }) {
       note: note.trim() || undefined,
     });
     if (answer.status === 'requested') {
+      keepCommunity({ ...answer.community, requested: true });
       setAsked(true);
       return;
     }
@@ -93,7 +94,7 @@ export function JoinDialog({ community, invite }) {
         ? html`<div class="guidelines" tabindex="0">${community.guidelines}</div>
             <label class="check"><input type="checkbox" required checked=${accepted} onChange=${(event) => setAccepted(event.target.checked)} /><span>I have read the guidelines and will keep to them</span></label>`
         : html`<p class="soft">${community.description || 'You can leave again at any time.'}</p>`}
-      ${byRequest && html`<${Field} label="A word to those who decide" optional maxlength="300" value=${note} onInput=${(event) => setNote(event.target.value)} />`}
+      ${byRequest && html`<${Field} label="A word to those who decide" optional maxlength="500" value=${note} onInput=${(event) => setNote(event.target.value)} />`}
       <${FormError}>${form.formError()}<//>
       <${Actions} busy=${form.busy} action=${byRequest ? 'Ask to join' : 'Join'} />
     </form>
@@ -109,8 +110,8 @@ export function NewRoom({ communityId }) {
   });
   return html`<${Dialog} title="Create a room">
     <form class="stack" onSubmit=${form.onSubmit}>
-      <${Field} label="Name" required maxlength="60" autofocus placeholder="kitchen-garden" value=${fields.name} onInput=${(event) => setFields({ ...fields, name: event.target.value })} error=${form.fieldError('name')} />
-      <${Field} label="Topic" optional maxlength="250" value=${fields.topic} onInput=${(event) => setFields({ ...fields, topic: event.target.value })} error=${form.fieldError('topic')} />
+      <${Field} label="Name" required maxlength="80" autofocus placeholder="kitchen-garden" value=${fields.name} onInput=${(event) => setFields({ ...fields, name: event.target.value })} error=${form.fieldError('name')} />
+      <${Field} label="Topic" optional maxlength="500" value=${fields.topic} onInput=${(event) => setFields({ ...fields, topic: event.target.value })} error=${form.fieldError('topic')} />
       <${Choice}
         legend="Kind"
         name="kind"
@@ -138,8 +139,8 @@ export function EditRoom({ room }) {
   });
   return html`<${Dialog} title="Edit room">
     <form class="stack" onSubmit=${form.onSubmit}>
-      <${Field} label="Name" required maxlength="60" value=${fields.name} onInput=${(event) => setFields({ ...fields, name: event.target.value })} error=${form.fieldError('name')} />
-      <${Field} label="Topic" optional maxlength="250" value=${fields.topic} onInput=${(event) => setFields({ ...fields, topic: event.target.value })} error=${form.fieldError('topic')} />
+      <${Field} label="Name" required maxlength="80" value=${fields.name} onInput=${(event) => setFields({ ...fields, name: event.target.value })} error=${form.fieldError('name')} />
+      <${Field} label="Topic" optional maxlength="500" value=${fields.topic} onInput=${(event) => setFields({ ...fields, topic: event.target.value })} error=${form.fieldError('topic')} />
       <label class="field"><span class="label">Slow mode</span>
         <select class="input" value=${fields.slow_mode_s} onChange=${(event) => setFields({ ...fields, slow_mode_s: event.target.value })}>
           ${SLOW_CHOICES.map((seconds) => html`<option key=${seconds} value=${seconds}>${seconds === 0 ? 'Off' : seconds < 60 ? `A message every ${seconds} s` : `A message every ${seconds / 60} min`}</option>`)}

@@ -17,6 +17,7 @@ export function rankOf(role) {
 }
 
 export function mayModerate(room) {
+  if (room?.can_moderate !== undefined) return room.can_moderate;
   const community = communities.value.find((other) => other.id === room?.community_id);
   return rankOf(community?.role) >= RANK.moderator || ['moderator', 'tenant_admin'].includes(session.value?.user.role);
 }

@@ -28,7 +28,9 @@ function CommunityCard({ community }) {
     <p class="soft clamp grow">${community.description || 'No description yet.'}</p>
     ${community.role
       ? html`<${Button} onClick=${() => navigate(`/c/${community.id}`)} aria-label=${`Open ${community.name}`}>Open<//>`
-      : html`<${Button} kind="primary" onClick=${() => showDialog(JoinDialog, { community })} aria-label=${`${community.join_policy === 'request' ? 'Ask to join' : 'Join'} ${community.name}`}>${community.join_policy === 'request' ? 'Ask to join' : 'Join'}<//>`}
+      : community.requested
+        ? html`<${Button} disabled>Requested<//>`
+        : html`<${Button} kind="primary" onClick=${() => showDialog(JoinDialog, { community })} aria-label=${`${community.join_policy === 'request' ? 'Ask to join' : 'Join'} ${community.name}`}>${community.join_policy === 'request' ? 'Ask to join' : 'Join'}<//>`}
   </li>`;
 }
 

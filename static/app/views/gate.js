@@ -55,7 +55,7 @@ export function LoginView() {
     try {
       await login(email.trim(), password);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) throw new ApiError(401, { detail: 'The e-mail address or the password is not right.', code: error.code }, null);
+      if (error instanceof ApiError && error.status === 401) throw new ApiError(401, { detail: 'The e-mail address or the password is not right', code: error.code }, null);
       throw error;
     }
     navigate(nextPath(), { replace: true });
