@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web;
-use secrecy::ExposeSecret;
 
 pub use auth::{Caller, Member, PlatformAdmin, SignedIn, TenantAdmin, TenantModerator};
 pub use input::{Json, Path, Query};
@@ -28,8 +27,7 @@ pub use work::{Once, within};
 
 use crate::actors::live::Live;
 use crate::config::Config;
-use crate::domain::identity::{Accounts, Directory, Hasher, IdentityError, Keys, MasterKey};
-use crate::domain::identity::{MasterKeyError, postman};
+use crate::domain::identity::{Accounts, Directory, Hasher, Keys, postman};
 use crate::domain::tenancy::{self, Tenants};
 use crate::infra::pg::Db;
 use crate::kernel::Clock;
@@ -47,45 +45,8 @@ pub struct Edge {
     pub live: Arc<Live>,
 }
 
-/// Why the edge can not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum EdgeError {
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    #[error("argon2 refuses its cost: {0}")]
-    Argon2(argon2::Error),
-}
-
 impl Edge {
-    /// Reads keys and prepares caches; `live` builds the live part around them. Runs on the database runtime.
-    ///
-    /// # Errors
-    /// [`EdgeError`].
-    pub async fn open(
-        config: Arc<Config>,
-        clock: Clock,
-        db: Db,
-        live: impl FnOnce(&Arc<Keys>, &Tenants, &Directory) -> Arc<Live>,
-    ) -> Result<Self, EdgeError> {
-        let master = match &config.auth.master_key {
-            Some(text) => MasterKey::parse(text.expose_secret())?,
-            None => MasterKey::of_data_dir(&config.server.data_dir)?,
-        };
-        let keys = Keys::open(db.pg(), &clock, &config.auth, config.server.public_url(), master).await?;
-        let keys = Arc::new(keys);
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let waiting_max = config.limits.signing_in.hash_queue as usize;
-        let hasher = Hasher::new(&config.auth, cores, waiting_max).map_err(EdgeError::Argon2)?;
-        let accounts =
-            Accounts::new(db.pg().clone(), clock.clone(), Arc::clone(&config), hasher.clone(), Arc::clone(&keys));
-        let (directory, tenants) = (Directory::default(), Tenants::default());
-        let live = live(&keys, &tenants, &directory);
-        Ok(Self { config, clock, db, keys, hasher, directory, tenants, accounts, live })
-    }
-
-    /// Starts what keeps it current for as long as the process lives: keys that rotate, tenants that change, mail that goes out.
+    /// Starts what keeps a node current for as long as it lives: keys that rotate, tenants that change, mail that goes out.
     pub fn start(&self) {
         let (runtime, pg, clock) = (self.db.runtime(), self.db.pg(), &self.clock);
         runtime.spawn(Arc::clone(&self.keys).keep_turning(pg.clone(), clock.clone()));
@@ -96,7 +57,7 @@ impl Edge {
 
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.configure(health::routes).configure(connection::routes).configure(openapi::routes).service(jwks::jwks);
+    app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
     app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
     app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));

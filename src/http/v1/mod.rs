@@ -19,9 +19,9 @@ pub fn routes(v1: &mut ServiceConfig) {
     v1.configure(communities::routes);
     v1.configure(invites::routes);
     v1.configure(me::routes);
+    v1.configure(messages::routes);
     v1.configure(platform::routes);
     v1.configure(rooms::routes);
-    v1.configure(messages::routes);
     v1.configure(users::routes);
 }
 
@@ -31,8 +31,8 @@ pub fn docs() -> Vec<Description> {
         auth::Docs::openapi(),
         communities::Docs::openapi(),
         invites::Docs::openapi(),
-        messages::Docs::openapi(),
         me::Docs::openapi(),
+        messages::Docs::openapi(),
         platform::Docs::openapi(),
         rooms::Docs::openapi(),
         users::Docs::openapi(),
