@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Answer, TestTenant, audited};
+use crate::harness::{Answer, Api, TestTenant, audited};
 
 /// A community of `owner`'s; its id.
 pub async fn community(owner: &Api, policy: &str) -> String {

@@ -20,7 +20,10 @@ async fn a_room_has_the_promised_shape() {
 
     let id = made["id"].as_str().unwrap();
     assert_eq!(made["channel"], format!("room:{id}"));
-    assert_eq!((&made["community_id"], &made["kind"], &made["topic"]), (&json!(home), &json!("announcement"), &json!("")));
+    assert_eq!(
+        (&made["community_id"], &made["kind"], &made["topic"]),
+        (&json!(home), &json!("announcement"), &json!(""))
+    );
     assert_eq!((&made["last_offset"], &made["archived"], &made["slow_mode_s"]), (&json!(0), &json!(false), &json!(0)));
     assert!(made["epoch"].is_string() && made["created_at"].is_string() && made["can_post"] == true);
     assert!(made.get("members").is_none());
@@ -28,7 +31,10 @@ async fn a_room_has_the_promised_shape() {
     bo.patch(&format!("/v1/rooms/{id}"), json!({"topic": "t"})).await.refused(403, "forbidden");
     let changes = json!({"name": "News", "topic": "t", "archived": true, "slow_mode_s": 5});
     let changed = ada.patch(&format!("/v1/rooms/{id}"), changes).await.expect(200);
-    assert_eq!((&changed["name"], &changed["archived"], &changed["last_offset"]), (&json!("News"), &json!(true), &json!(1)));
+    assert_eq!(
+        (&changed["name"], &changed["archived"], &changed["last_offset"]),
+        (&json!("News"), &json!(true), &json!(1))
+    );
     ada.patch(&format!("/v1/rooms/{id}"), json!({"slow_mode_s": 99_999})).await.refused(422, "invalid");
     let wrong = ada.post(&format!("/v1/communities/{home}/rooms"), json!({"name": "x", "kind": "direct"})).await;
     wrong.refused(422, "invalid");
