@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{health, jwks, v1};
+use super::{demo, health, jwks, v1};
 
 /// The docs page has scripts and styles of its own, and reaches only this host.
 const DOCS_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -18,7 +18,7 @@ const DOCS_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Rialto", description = "Communities, rooms and messages in real time, for many tenants at once."),
-    paths(health::live, health::ready, jwks::jwks),
+    paths(health::live, health::ready, health::stats, jwks::jwks),
     tags((name = "auth"), (name = "me"), (name = "users"), (name = "platform"), (name = "health"))
 )]
 struct Base;
@@ -27,7 +27,7 @@ struct Base;
 #[must_use]
 pub fn description() -> Description {
     let mut whole = Base::openapi();
-    for part in v1::docs() {
+    for part in v1::docs().into_iter().chain([demo::Docs::openapi()]) {
         whole.merge(part);
     }
     let components = whole.components.get_or_insert_default();
