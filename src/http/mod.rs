@@ -4,7 +4,6 @@ pub mod address;
 pub mod auth;
 pub mod connection;
 mod cross_tenant;
-pub mod demo;
 mod dev_mail;
 pub mod health;
 pub mod input;
@@ -66,6 +65,6 @@ pub fn routes(app: &mut web::ServiceConfig) {
     app.configure(static_files::routes).default_service(web::to(static_files::otherwise));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
     let rest = web::scope("").wrap(from_fn(cross_tenant::watch)).wrap(static_files::headers());
-    let rest = rest.configure(v1::routes).configure(demo::routes).configure(dev_mail::routes);
+    let rest = rest.configure(v1::routes).configure(dev_mail::routes);
     app.service(rest.default_service(web::to(static_files::otherwise)));
 }

@@ -9,7 +9,7 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{demo, health, jwks, v1};
+use super::{health, jwks, v1};
 
 /// The docs page has scripts and styles of its own, and reaches only this host.
 const DOCS_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -27,7 +27,7 @@ struct Base;
 #[must_use]
 pub fn description() -> Description {
     let mut whole = Base::openapi();
-    for part in v1::docs().into_iter().chain([demo::Docs::openapi()]) {
+    for part in v1::docs() {
         whole.merge(part);
     }
     let components = whole.components.get_or_insert_default();

@@ -56,7 +56,8 @@ async fn file(req: HttpRequest, path: web::Path<String>) -> Result<HttpResponse,
 pub(super) async fn otherwise(req: HttpRequest) -> HttpResponse {
     let accepts = req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_page = !NOT_PAGES.iter().any(|start| is_below(req.path(), start));
-    let asks = [Method::GET, Method::HEAD].contains(req.method()) && accepts.contains("text/html");
+    let takes_it = accepts.is_empty() || accepts.contains("text/html") || accepts.contains("*/*");
+    let asks = [Method::GET, Method::HEAD].contains(req.method()) && takes_it;
     match Files::get(PAGE) {
         Some(page) if is_page && asks => {
             let policy = policy(&page.data);

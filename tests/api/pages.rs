@@ -20,7 +20,8 @@ async fn each_address_of_the_application_is_its_page_under_a_strict_policy() {
         assert_eq!(answer.headers["cache-control"], "no-cache");
     }
     page(&api, "/v1/nothing").await.refused(404, "not_found");
-    api.get("/no-browser-asks-so").await.refused(404, "not_found");
+    let program = api.request(Method::GET, "/no-browser-asks-so").header("accept", "application/json");
+    api.send(program).await.refused(404, "not_found");
     page(&api, "/static/nothing.js").await.refused(404, "not_found");
     page(&api, "/static/..%2fCargo.toml").await.refused(404, "not_found");
 }

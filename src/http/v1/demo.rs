@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::{Edge, Problem, Tenant};
 use crate::domain::identity::demo;
+use crate::http::{Edge, Problem, Tenant};
 use crate::kernel::TenantRole;
 
 /// This resource's part of the description.
@@ -14,8 +14,8 @@ use crate::kernel::TenantRole;
 #[openapi(paths(show))]
 pub struct Docs;
 
-pub(super) fn routes(app: &mut ServiceConfig) {
-    app.service(show);
+pub fn routes(v1: &mut ServiceConfig) {
+    v1.service(show);
 }
 
 /// The demo's people.
