@@ -19,11 +19,10 @@ use crate::domain::messaging::MessageText;
 use crate::domain::messaging::post::{self, Draft};
 use crate::domain::tenancy::verbs::By;
 use crate::domain::tenancy::{self, TenancyError};
+use crate::http::v1::demo::DEMO_PASSWORD;
 use crate::infra::pg::Pg;
 use crate::kernel::{Clock, CommunityId, RoomId, Scope, TenantId, TenantRole, rng};
 
-/// The password of everybody in a demo on a loopback address, where only this machine can use it.
-pub const WELL_KNOWN_PASSWORD: &str = "rialto-demo";
 const SLUG: &str = "demo";
 const COMMUNITY: &str = "Rialto Bridge";
 
@@ -87,7 +86,7 @@ pub fn show(config: &Config, seeded: &Seeded) {
 pub fn seed(config: &Config, urls: &StoreUrls) -> Result<Seeded, Failure> {
     // On an address that others can reach, a well-known password would be an open door.
     let well_known = config.server.listen.ip().is_loopback();
-    let password = if well_known { WELL_KNOWN_PASSWORD.to_owned() } else { rng::token::<12>() };
+    let password = if well_known { DEMO_PASSWORD.to_owned() } else { rng::token::<12>() };
     with_accounts(config, urls, async |accounts, pg| {
         let (tenant, fresh) = ensure_tenant(&accounts, &pg, &password).await?;
         let people = ensure_people(&accounts, tenant, &password).await?;

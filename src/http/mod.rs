@@ -10,6 +10,7 @@ mod jwks;
 pub mod openapi;
 pub mod origin;
 pub mod problem;
+mod static_files;
 pub mod tenant;
 pub mod v1;
 pub mod work;
@@ -58,7 +59,7 @@ impl Edge {
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
     app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
-    app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
+    app.configure(static_files::routes).default_service(web::to(static_files::page_or_problem));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
     app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));
 }
