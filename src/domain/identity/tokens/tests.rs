@@ -1,3 +1,5 @@
+//! Tokens: what they say, and which ones are refused.
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
