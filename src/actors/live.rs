@@ -409,6 +409,13 @@ impl Live {
         self.grants.invalidate(&(tenant, user));
     }
 
+    /// R6: a rate's bucket that has filled up again says nothing and is dropped.
+    pub(super) fn forget_full_buckets(&self) {
+        self.posts_of_person.retain_recent();
+        self.posts_of_tenant.retain_recent();
+        self.typing_of_person.retain_recent();
+    }
+
     /// Live connections of a tenant that is not active any more end.
     fn tenant_changed(&self, tenant: TenantId) {
         self.tenants.forget(tenant);
