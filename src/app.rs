@@ -1,6 +1,7 @@
 //! The composition root: the only place that knows all parts. Builds them, starts the actor tree, serves, and stops in order.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,8 +16,8 @@ use tokio::runtime::{Builder, Runtime};
 use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
 use crate::actors::live::{Live, Parts};
 use crate::config::{Config, StoreUrls};
-use crate::domain::identity::{Directory, Hasher, Keys, MasterKey};
-use crate::domain::tenancy::Tenants;
+use crate::domain::identity::{Accounts, Directory, Hasher, Keys, MasterKey};
+use crate::domain::tenancy::{Tenants, verbs};
 use crate::http::connection::PeerSocket;
 use crate::http::{self, Edge};
 use crate::infra::bus::Bus;
@@ -35,6 +36,14 @@ const BACKLOG: u32 = 4_096;
 /// Why the server could not start or go on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// A node before it serves.
+pub struct Node {
+    pub edge: Data<Edge>,
+    /// What it is bound to: the configured address, with the port that the system chose for port 0.
+    pub addresses: Vec<SocketAddr>,
+    pub server: Server,
+}
+
 /// Serves until a signal says stop. The store is up and migrated.
 ///
 /// # Errors
@@ -43,59 +52,75 @@ pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
     let workers = config.server.worker_count();
     let database = Builder::new_multi_thread().worker_threads(workers).thread_name("rialto-db").enable_all().build()?;
     let config = Arc::new(config.clone());
-    let clock = Clock::System;
-    let pg = {
-        let _inside = database.enter();
-        Pg::open(urls, &config.store, Bus::local())?
-    };
-    let db = Db::new(database.handle().clone(), pg.clone(), config.store.queue);
-    let keys = Arc::new(open_keys(&database, &pg, &clock, &config)?);
-
-    let outcome = System::new().block_on(run(Arc::clone(&config), clock, db, keys));
+    let db = open_store(&database, &config, urls)?;
+    let pg = db.pg().clone();
+    let outcome = System::new().block_on(async {
+        let node = assemble(Arc::clone(&config), Clock::System, db).await?;
+        tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
+        until_stopped(node.server, &node.edge.live, &config).await
+    });
     database.block_on(pg.close());
     database.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-fn open_keys(database: &Runtime, pg: &Pg, clock: &Clock, config: &Config) -> Result<Keys, Failure> {
-    let master = MasterKey::of_data_dir(&config.server.data_dir)?;
-    Ok(database.block_on(Keys::open(pg, clock, &config.auth, config.server.public_url(), master))?)
+/// The pools, on their own runtime.
+///
+/// # Errors
+/// When a URL can not be read.
+pub fn open_store(database: &Runtime, config: &Config, urls: &StoreUrls) -> Result<Db, Failure> {
+    let _inside = database.enter();
+    let pg = Pg::open(urls, &config.store, Bus::local())?;
+    Ok(Db::new(database.handle().clone(), pg, config.store.queue))
 }
 
-async fn run(config: Arc<Config>, clock: Clock, db: Db, keys: Arc<Keys>) -> Result<(), Failure> {
+/// Builds a node, starts its background work and binds its address. Runs inside an actix system.
+///
+/// # Errors
+/// When a part can not be built, or the address not be bound.
+pub async fn assemble(config: Arc<Config>, clock: Clock, db: Db) -> Result<Node, Failure> {
     let workers = config.server.worker_count();
+    let accounts = open_accounts(&config, &clock, &db).await?;
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| hub::channel()).unzip();
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
-    let tenants = Tenants::default();
+    let (tenants, directory) = (Tenants::default(), Directory::default());
     let (live, gap_requests) = Live::new(Parts {
         config: Arc::clone(&config),
         clock: clock.clone(),
         db: db.clone(),
-        keys: Arc::clone(&keys),
+        keys: accounts.keys(),
         tenants: tenants.clone(),
+        people: directory.clone(),
         hubs: senders.into(),
         arbiters: arbiters.iter().map(Arbiter::handle).collect::<Vec<ArbiterHandle>>(),
     });
     live.start(gap_requests);
-    db.runtime().spawn(Arc::clone(&keys).keep_turning(db.pg().clone(), clock.clone()));
+    let (keys, hasher) = (accounts.keys(), accounts.hasher());
+    let edge = Data::new(Edge { config, clock, db, keys, hasher, directory, tenants, accounts, live });
+    edge.start();
+    let (server, addresses) = listen(&edge, receivers)?;
+    Ok(Node { edge, addresses, server })
+}
 
-    let edge = Data::new(Edge {
-        hasher: Hasher::new(&config.auth, workers, config.limits.signing_in.hash_queue as usize)?,
-        directory: Directory::default(),
-        tenants,
-        clock,
-        keys,
-        live: Arc::clone(&live),
-        db,
-        config: Arc::clone(&config),
+/// The verbs of accounts, with keys read (and the reserved tenant made) on the database runtime.
+///
+/// # Errors
+/// When the keys can not be opened or the database not be reached.
+pub async fn open_accounts(config: &Arc<Config>, clock: &Clock, db: &Db) -> Result<Accounts, Failure> {
+    let master = MasterKey::find(&config.auth, &config.server.data_dir)?;
+    let (pg, at, auth, issuer) = (db.pg().clone(), clock.clone(), config.auth.clone(), config.server.public_url());
+    let keys = db.run(async move {
+        verbs::ensure_platform(&pg, at.now()).await?;
+        Keys::open(&pg, &at, &auth, issuer, master).await
     });
-    let server = listen(&edge, receivers)?;
-    tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
-    until_stopped(server, &live, &config).await
+    let keys = Arc::new(keys.await?);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let hasher = Hasher::new(&config.auth, cores, config.limits.signing_in.hash_queue as usize)?;
+    Ok(Accounts::new(db.pg().clone(), clock.clone(), Arc::clone(config), hasher, keys))
 }
 
 /// Binds the address and starts the workers, each with its hub.
-fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<Server, Failure> {
+fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<(Server, Vec<SocketAddr>), Failure> {
     let receivers = Arc::new(Mutex::new(receivers));
     let (config, data) = (Arc::clone(&edge.config), edge.clone());
     let factory = move || {
@@ -120,7 +145,8 @@ fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<Server, Fail
         .on_connect(prepare_socket)
         .bind(config.server.listen)
         .map_err(|error| format!("can not listen on {}: {error}", config.server.listen))?;
-    Ok(server.run())
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
 }
 
 /// R7: what a peer that does not read can cost is bounded in the kernel too.

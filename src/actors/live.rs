@@ -26,7 +26,7 @@ use super::unread::Unread;
 use super::writer::Writers;
 use crate::config::Config;
 use crate::domain::communities::{self, Access, Grants, RoomFacts};
-use crate::domain::identity::Keys;
+use crate::domain::identity::{self, Keys};
 use crate::domain::messaging::{self, history};
 use crate::domain::tenancy::{State, TenancyError, Tenants};
 use crate::infra::bus::{News, StreamEvent, StreamId};
@@ -161,6 +161,8 @@ pub struct Live {
     pub db: Db,
     pub keys: Arc<Keys>,
     pub tenants: Tenants,
+    /// People as HTTP knows them; forgotten together with their grants.
+    pub people: identity::Directory,
     pub feeds: Feeds,
     pub directory: Directory,
     pub writers: Writers,
@@ -188,6 +190,7 @@ pub struct Parts {
     pub db: Db,
     pub keys: Arc<Keys>,
     pub tenants: Tenants,
+    pub people: identity::Directory,
     pub hubs: Arc<[HubSender]>,
     pub arbiters: Vec<ArbiterHandle>,
 }
@@ -196,7 +199,7 @@ impl Live {
     /// The live part; [`Live::start`] sets it going.
     #[must_use]
     pub fn new(parts: Parts) -> (Arc<Self>, gaps::Requests) {
-        let Parts { config, clock, db, keys, tenants, hubs, arbiters } = parts;
+        let Parts { config, clock, db, keys, tenants, people, hubs, arbiters } = parts;
         let limits = &config.limits;
         let counters = Arc::<Counters>::default();
         let (gap_tx, gap_rx) = gaps::queue();
@@ -226,6 +229,7 @@ impl Live {
             db,
             keys,
             tenants,
+            people,
             hubs,
         };
         (Arc::new(live), gap_rx)
@@ -401,6 +405,7 @@ impl Live {
 
     fn forget_grants(&self, tenant: TenantId, user: UserId) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.people.forget(tenant, user);
         self.grants.invalidate(&(tenant, user));
     }
 

@@ -74,13 +74,16 @@ impl Live {
             text,
             reply_to,
         });
-        let (live, tenant) = (Arc::clone(self), scope.tenant);
+        let (live, tenant, user) = (Arc::clone(self), scope.tenant, scope.user);
         let asked = self.check_posting_rate(scope).map(|()| self.ask_room(tenant, &draft));
         async move {
             let answer = match asked? {
                 Some(answer) => answer,
                 None => {
-                    // Unknown here or just ended: found or started, and asked once more.
+                    // Unknown here or just ended: found or started, and asked once more. Nothing is started for those who may not read.
+                    if !live.access(tenant, user, draft.room).await?.1.read {
+                        return Err(Error::NotFound);
+                    }
                     live.find_room(tenant, draft.room).await.ok_or(Error::Busy)?;
                     live.ask_room(tenant, &draft).ok_or(Error::Busy)?
                 }

@@ -1,5 +1,6 @@
 //! Accounts: how long tokens live and how much work a password hash is.
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::units::{ByteSize, Span};
@@ -24,6 +25,10 @@ pub struct Auth {
     pub hash_memory: ByteSize,
     /// argon2id, passes over the memory.
     pub hash_passes: u32,
+    /// 32 bytes in base64 that seal the signing keys at rest; unset: `master.key` in the data directory, made at the first start.
+    /// Nodes that share a database share it.
+    #[serde(skip_serializing)]
+    pub master_key: Option<SecretString>,
 }
 
 impl Default for Auth {
@@ -38,6 +43,7 @@ impl Default for Auth {
             // OWASP's first choice for argon2id with one lane.
             hash_memory: ByteSize::mib(19),
             hash_passes: 2,
+            master_key: None,
         }
     }
 }

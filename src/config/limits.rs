@@ -202,7 +202,8 @@ impl Default for SigningIn {
         Self {
             login_per_address: Attempts { attempts: 60, within: Span::from_secs(60) },
             login_per_account: Attempts { attempts: 10, within: Span::from_secs(300) },
-            register_per_address: Attempts { attempts: 30, within: Span::from_secs(3_600) },
+            // Schools and mobile carriers share one address; the bound on concurrent hashes protects the CPU.
+            register_per_address: Attempts { attempts: 300, within: Span::from_secs(3_600) },
             mail_per_account: Attempts { attempts: 3, within: Span::from_secs(3_600) },
             hash_queue: 256,
         }

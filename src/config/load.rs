@@ -38,10 +38,11 @@ const FLAG_NAMES: [&str; 4] = ["config", "listen", "data_dir", "demo"];
 
 /// Names whose value is taken as it stands. Figment reads others as TOML, so that a password of digits would be a number
 /// (and would be quoted in the refusal). The plain ones are those that every hosting platform sets.
-const VERBATIM_NAMES: [(&str, &str); 10] = [
+const VERBATIM_NAMES: [(&str, &str); 11] = [
     ("RIALTO_STORE__URL", "store.url"),
     ("RIALTO_STORE__PLATFORM_URL", "store.platform_url"),
     ("RIALTO_STORE__OWNER_URL", "store.owner_url"),
+    ("RIALTO_AUTH__MASTER_KEY", "auth.master_key"),
     ("RIALTO_MAIL__SMTP__USERNAME", "mail.smtp.username"),
     ("RIALTO_MAIL__SMTP__PASSWORD", "mail.smtp.password"),
     ("DATABASE_URL", "store.url"),

@@ -22,6 +22,6 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info,sqlx::postgres::notice=warn".into(), format: Shape::Text }
+        Self { filter: "info,sqlx::postgres::notice=warn,actix_server=warn".into(), format: Shape::Text }
     }
 }

@@ -1,10 +1,14 @@
 //! The edge: the route table, who may call, and errors as problems. Handlers translate; they do not decide.
 
+pub mod address;
 pub mod auth;
 pub mod connection;
 mod cross_tenant;
 pub mod health;
 pub mod input;
+mod jwks;
+pub mod openapi;
+pub mod origin;
 pub mod problem;
 pub mod tenant;
 pub mod v1;
@@ -23,8 +27,8 @@ pub use work::{Once, within};
 
 use crate::actors::live::Live;
 use crate::config::Config;
-use crate::domain::identity::{Directory, Hasher, Keys};
-use crate::domain::tenancy::Tenants;
+use crate::domain::identity::{Accounts, Directory, Hasher, Keys, postman};
+use crate::domain::tenancy::{self, Tenants};
 use crate::infra::pg::Db;
 use crate::kernel::Clock;
 
@@ -37,12 +41,23 @@ pub struct Edge {
     pub hasher: Hasher,
     pub directory: Directory,
     pub tenants: Tenants,
+    pub accounts: Accounts,
     pub live: Arc<Live>,
+}
+
+impl Edge {
+    /// Starts what keeps a node current for as long as it lives: keys that rotate, tenants that change, mail that goes out.
+    pub fn start(&self) {
+        let (runtime, pg, clock) = (self.db.runtime(), self.db.pg(), &self.clock);
+        runtime.spawn(Arc::clone(&self.keys).keep_turning(pg.clone(), clock.clone()));
+        runtime.spawn(tenancy::watch::run(pg.clone()));
+        runtime.spawn(postman::run(pg.clone(), clock.clone(), Arc::clone(&self.config)));
+    }
 }
 
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.configure(health::routes).configure(connection::routes);
+    app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
     app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
     app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));

@@ -56,6 +56,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("email_taken", 409, "The e-mail address is taken"),
     ("handle_taken", 409, "The handle is taken"),
     ("slug_taken", 409, "The slug is taken"),
+    ("host_taken", 409, "The host is taken"),
     ("name_taken", 409, "The name is taken"),
     ("illegal_move", 409, "Not possible in this state"),
     ("last_admin", 409, "The last one of its kind"),

@@ -4,5 +4,6 @@ pub mod boot_check;
 pub mod bus;
 pub mod data_dir;
 pub mod embedded;
+pub mod mail;
 pub mod pg;
 pub mod privileges;

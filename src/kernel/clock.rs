@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeZone, Utc};
+use serde::Serializer;
 
 /// Where "now" comes from. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -26,4 +27,12 @@ impl Clock {
         };
         Utc.timestamp_millis_opt(millis).single().unwrap_or_default()
     }
+}
+
+/// Writes a time as RFC 3339 in UTC, always with three digits of milliseconds: `#[serde(serialize_with = "clock::rfc3339")]`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&at.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
 }

@@ -1,5 +1,9 @@
 //! SQL of people's standing and of signing keys. Accounts and their tokens are in `store/`.
 
+pub mod accounts;
+pub mod mail;
+pub mod tokens;
+
 use chrono::{DateTime, Utc};
 
 use super::{Person, State};

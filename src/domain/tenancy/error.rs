@@ -22,6 +22,8 @@ pub enum TenancyError {
     Reserved,
     #[error("the slug is taken")]
     SlugTaken,
+    #[error("the host belongs to another tenant")]
+    HostTaken,
     #[error("a slug is 1 to 63 lower-case letters, digits and inner hyphens, and not a reserved word")]
     BadSlug,
     #[error("a name is 1 to 100 characters")]
@@ -44,6 +46,7 @@ impl Coded for TenancyError {
             Self::NotReady => "tenant_not_ready",
             Self::IllegalMove(..) | Self::Reserved => "illegal_move",
             Self::SlugTaken => "slug_taken",
+            Self::HostTaken => "host_taken",
             Self::BadSlug | Self::BadName | Self::UnknownPlan => "invalid",
             Self::Full => "tenants_full",
             Self::Store(error) => error.code(),
@@ -53,6 +56,7 @@ impl Coded for TenancyError {
     fn field(&self) -> Option<&str> {
         match self {
             Self::SlugTaken | Self::BadSlug => Some("slug"),
+            Self::HostTaken => Some("host"),
             Self::BadName => Some("name"),
             Self::UnknownPlan => Some("plan"),
             _ => None,

@@ -118,13 +118,13 @@ impl Tenants {
     }
 }
 
-/// Whose room or person this id is, whichever tenant it is of. For telling, on the way to a 404, a foreign id from one that never was.
+/// Whose room, person or community this id is, whichever tenant it is of. For telling, on the way to a 404, a foreign id from one that never was.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn tenant_of(pg: &Pg, id: uuid::Uuid) -> Result<Option<TenantId>, TenancyError> {
     let mut tx = pg.platform().await?;
-    let owner = store::tenant_of_stream(&mut tx, id).await?;
+    let owner = store::tenant_of(&mut tx, id).await?;
     tx.commit().await?;
     Ok(owner)
 }

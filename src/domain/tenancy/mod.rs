@@ -8,7 +8,9 @@ mod error;
 pub mod lookup;
 pub mod rules;
 mod slug;
-pub mod store;
+mod store;
+pub mod verbs;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ pub struct Tenant {
     #[schema(value_type = String)]
     pub admin_email: Arc<str>,
     pub state_reason: Option<String>,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub updated_at: DateTime<Utc>,
 }

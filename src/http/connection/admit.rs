@@ -10,7 +10,7 @@ use actix_web::web::Data;
 
 use crate::actors::admission::{Full, Place};
 use crate::actors::hub::Hub;
-use crate::http::{Edge, Problem, tenant};
+use crate::http::{Edge, Problem, address, origin as origins, tenant};
 use crate::kernel::TenantId;
 
 /// The socket under a connection, remembered when it was accepted.
@@ -35,7 +35,8 @@ pub async fn admit(request: &HttpRequest, edge: &Data<Edge>) -> Result<Admitted,
         return Err(Problem::new("busy", "the server is stopping"));
     }
     check_origin(request, edge)?;
-    let address = request.peer_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let peer = address::of_request(request, &edge.config.server.trusted_proxies);
+    let address = peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
     let place = hub.live.admission.admit(address).map_err(|full| {
         hub.live.counters.connections_refused.increment();
         match full {
@@ -54,8 +55,7 @@ fn check_origin(request: &HttpRequest, edge: &Arc<Edge>) -> Result<(), Problem> 
     let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host));
-    if own || edge.config.server.allowed_origins.iter().any(|allowed| allowed == origin) {
+    if origins::is_own(origin, host, &edge.config) {
         return Ok(());
     }
     Err(Problem::new("foreign_origin", "pages of this origin may not connect"))

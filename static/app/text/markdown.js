@@ -132,6 +132,7 @@ export function plain(text, length = 140) {
     .replace(/```[\w+-]*\n?/g, '')
     .replace(/\[([^\]]+)\]\([^)]+\)/g, '$1')
     .replace(/\*\*|~~|`/g, '')
+    .replace(/(^|[\s(])[*_](\S(?:[^*_\n]*\S)?)[*_](?![\w*_])/g, '$1$2')
     .replace(/\s+/g, ' ')
     .trim();
   return flat.length > length ? `${flat.slice(0, length - 1)}…` : flat;

@@ -7,7 +7,7 @@ import { deleteMessage, editMessage, toggleReaction, togglePin } from '../store/
 import { statusOf } from '../store/people.js';
 import { roomPath } from '../store/places.js';
 import { session } from '../store/session.js';
-import { isEmojiOnly, markdown } from '../text/markdown.js';
+import { isEmojiOnly, markdown, plain } from '../text/markdown.js';
 import { clockTime, exactTime } from '../text/time.js';
 import { Avatar, Button, IconButton, Time } from './basics.js';
 import { editing, replying } from './compose_state.js';
@@ -130,7 +130,7 @@ function ReplyTo({ reply, onJump }) {
   return html`<button type="button" class="reply-to" onClick=${() => onJump(reply)} aria-label=${`In reply to ${reply.author?.display_name ?? 'a message'}; go to it`}>
     <${Icon} name="reply" size=${13} />
     <b>${reply.author?.display_name}</b>
-    <span class="ellipsis">${reply.excerpt || 'This message was deleted.'}</span>
+    <span class="ellipsis">${reply.excerpt ? plain(reply.excerpt) : 'This message was deleted.'}</span>
   </button>`;
 }
 

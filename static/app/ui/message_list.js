@@ -71,7 +71,7 @@ function useUnreadMark(log) {
 function useScroll(log, rowCount) {
   const scroller = useRef(null);
   const content = useRef(null);
-  const place = useRef({ stuck: true, id: null, top: 0, scroll: 0, target: null });
+  const place = useRef({ stuck: true, id: null, top: 0, scroll: 0, height: 0, length: 0, target: null });
   const [atEnd, setAtEnd] = useState(true);
 
   const note = () => {
@@ -80,6 +80,8 @@ function useScroll(log, rowCount) {
     const left = box.scrollHeight - box.scrollTop - box.clientHeight;
     place.current.stuck = left < NEAR_END_PX && !log.hasAfter.peek();
     place.current.scroll = box.scrollTop;
+    place.current.height = box.clientHeight;
+    place.current.length = box.scrollHeight;
     setAtEnd(place.current.stuck);
     const edge = box.getBoundingClientRect().top;
     for (const row of content.current.querySelectorAll('[data-id]')) {
@@ -117,8 +119,10 @@ function useScroll(log, rowCount) {
     note();
   };
   const onScroll = () => {
-    note();
     const box = scroller.current;
+    // The event of an earlier scroll may come after the window or its content has changed: that is not the reader's move.
+    if (box.clientHeight === place.current.height && box.scrollHeight === place.current.length) note();
+    else keep();
     if (box.scrollTop < PAGE_WITHIN_PX) log.loadBefore();
     if (box.scrollHeight - box.scrollTop - box.clientHeight < PAGE_WITHIN_PX) log.loadAfter();
   };

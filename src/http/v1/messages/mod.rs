@@ -5,6 +5,7 @@ pub mod read;
 
 use actix_web::web::{self, ServiceConfig};
 use serde::Deserialize;
+use utoipa::OpenApi;
 
 use crate::kernel::{MessageId, RoomId};
 
@@ -58,3 +59,25 @@ pub fn routes(v1: &mut ServiceConfig) {
     .route("/v1/rooms/{room}/notifications", web::put().to(change::notifications))
     .route("/v1/rooms/{room}/typing", web::post().to(change::typing));
 }
+
+/// This resource's part of the description.
+#[derive(OpenApi)]
+#[openapi(paths(
+    read::list,
+    read::get,
+    read::edits,
+    read::pins,
+    read::events,
+    read::presence,
+    change::post,
+    change::edit,
+    change::remove,
+    change::react,
+    change::unreact,
+    change::pin,
+    change::unpin,
+    change::mark_read,
+    change::notifications,
+    change::typing
+))]
+pub struct Docs;

@@ -1,0 +1,151 @@
+//! Signing in, staying signed in, signing out.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::accounts::{Accounts, Origin, hash_of, void_before};
+use super::store::{accounts, tokens};
+use super::words::{Email, Password};
+use super::{IdentityError, Session, State, Verified};
+use crate::domain::tenancy::{Tenant, audit};
+use crate::infra::bus::News;
+use crate::infra::pg::TenantTx;
+use crate::kernel::ids::TokenId;
+use crate::kernel::{TenantId, UserId};
+
+impl Accounts {
+    /// Checks a password and begins a session. Whether the address is known shows neither in the answer nor in the work done.
+    ///
+    /// # Errors
+    /// [`IdentityError::WrongCredentials`], [`IdentityError::TooMany`] failures from this address or on this account,
+    /// [`IdentityError::Banned`] (to who knows the password), [`IdentityError::HashesBusy`], and those of the database.
+    pub async fn login(
+        &self,
+        tenant: &Arc<Tenant>,
+        email: &Email,
+        password: &Password,
+        origin: &Origin,
+    ) -> Result<Session, IdentityError> {
+        let (now, key) = (self.clock.now(), format!("{} {}", tenant.id, email.as_str()));
+        self.logins_per_address.take(&origin.address, now)?;
+        self.logins_per_account.take(&key, now)?;
+        let mut tx = self.pg.tenant(tenant.id).await?;
+        let found = accounts::find_by_email(&mut tx, email).await?;
+        tx.commit().await?;
+        let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
+        if !self.hasher.verify(password.expose(), stored).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
+        let (account, _) = found.ok_or(IdentityError::WrongCredentials)?;
+        // Only failures count: an office shares an address, and people have many devices.
+        self.logins_per_address.give_back(&origin.address);
+        self.logins_per_account.give_back(&key);
+        if account.state != State::Active {
+            return Err(IdentityError::Banned);
+        }
+        let mut tx = self.pg.tenant(tenant.id).await?;
+        let session = self.open_session(&mut tx, tenant, account, origin).await?;
+        tx.commit().await?;
+        Ok(session)
+    }
+
+    /// Exchanges a refresh token for the next pair. One that was exchanged before has been stolen, now or then: its session ends.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unauthorized`], [`IdentityError::Banned`], and those of the database.
+    pub async fn refresh(&self, tenant: &Arc<Tenant>, token: &str, origin: &Origin) -> Result<Session, IdentityError> {
+        let now = self.clock.now();
+        let mut tx = self.pg.tenant(tenant.id).await?;
+        let known = tokens::lock_refresh(&mut tx, &hash_of(token)).await?.ok_or(IdentityError::Unauthorized)?;
+        if known.revoked_at.is_some() || known.expires_at <= now {
+            return Err(IdentityError::Unauthorized);
+        }
+        if known.used_at.is_some() {
+            self.end_stolen_session(tx, known.user, known.family).await?;
+            return Err(IdentityError::Unauthorized);
+        }
+        let account = accounts::find(&mut tx, known.user).await?.ok_or(IdentityError::Unauthorized)?;
+        if account.state != State::Active {
+            return Err(IdentityError::Banned);
+        }
+        tokens::spend_refresh(&mut tx, known.id, now).await?;
+        let session = self.continue_session(&mut tx, tenant, account, known.family, origin).await?;
+        tx.commit().await?;
+        Ok(session)
+    }
+
+    async fn end_stolen_session(&self, mut tx: TenantTx, user: UserId, family: TokenId) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        tokens::revoke_family(&mut tx, family, now).await?;
+        // The thief may hold an access token too; the other sessions refresh theirs without noticing.
+        self.void_access(&mut tx, user, false).await?;
+        let target = format!("session:{family}");
+        let entry = audit::Entry { actor: Some(user), action: "session.reuse_detected", target, detail: json!({}) };
+        audit::record(&mut tx, now, entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends the session that a refresh token belongs to; with `everywhere` all of that person's. An unknown token ends nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn logout_by_refresh(
+        &self,
+        tenant: TenantId,
+        token: &str,
+        everywhere: bool,
+    ) -> Result<(), IdentityError> {
+        let mut tx = self.pg.tenant(tenant).await?;
+        if let Some(known) = tokens::lock_refresh(&mut tx, &hash_of(token)).await? {
+            self.end(&mut tx, known.user, known.family, everywhere).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends the session that an access token belongs to; with `everywhere` all of that person's.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn logout_by_access(&self, token: &Verified, everywhere: bool) -> Result<(), IdentityError> {
+        let mut tx = self.pg.tenant(token.tenant).await?;
+        self.end(&mut tx, token.user, token.session, everywhere).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        tx: &mut TenantTx,
+        user: UserId,
+        family: TokenId,
+        everywhere: bool,
+    ) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        if !everywhere {
+            tokens::revoke_family(tx, family, now).await?;
+            return Ok(());
+        }
+        tokens::revoke_user(tx, user, None, now).await?;
+        self.void_access(tx, user, false).await?;
+        let entry = audit::Entry {
+            actor: Some(user),
+            action: "session.ended_everywhere",
+            target: format!("user:{user}"),
+            detail: json!({}),
+        };
+        audit::record(tx, now, entry).await?;
+        Ok(())
+    }
+
+    /// Makes all access tokens of somebody void, and closes the sockets that were opened with them.
+    pub(super) async fn void_access(&self, tx: &mut TenantTx, user: UserId, banned: bool) -> Result<(), IdentityError> {
+        let tokens_valid_from = void_before(self.clock.now());
+        accounts::set_tokens_valid_from(tx, user, tokens_valid_from).await?;
+        let tenant = tx.tenant();
+        tx.announce(News::SessionsRevoked { tenant, user, tokens_valid_from, banned });
+        Ok(())
+    }
+}

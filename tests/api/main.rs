@@ -1,0 +1,10 @@
+//! The API over real HTTP, against a real PostgreSQL, as the `app` role. Each test owns a fresh tenant, so they run side by side.
+//!
+//! Needs `TEST_DATABASE_URL`: a superuser of a PostgreSQL that may be filled (`./dev test` starts one).
+
+mod auth;
+mod harness;
+mod matrix;
+mod openapi;
+mod rls;
+mod tenancy;
