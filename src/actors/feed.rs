@@ -131,6 +131,8 @@ struct State {
     ring: VecDeque<Arc<Entry>>,
     bytes: usize,
     early: BTreeMap<u64, Arc<Entry>>,
+    /// Bodies of removed content whose events have not been delivered yet: they may still come with what was removed.
+    blanked: BTreeMap<u64, Arc<str>>,
     /// A map's present entries.
     map: BTreeMap<Box<str>, Arc<Entry>>,
     /// Bit per worker that has subscribers.
@@ -190,6 +192,7 @@ impl Feed {
             None => {
                 state.position = Some((Arc::from(epoch), top));
                 state.early = state.early.split_off(&(top + 1));
+                state.blanked = state.blanked.split_off(&(top + 1));
                 self.flush(&mut state);
                 Accepted::Done
             }
@@ -237,7 +240,11 @@ impl Feed {
                 std::cmp::Ordering::Less => drop(entry.remove()),
                 std::cmp::Ordering::Equal => {
                     *top += 1;
-                    due.push(entry.remove());
+                    let entry = entry.remove();
+                    due.push(match state.blanked.remove(top) {
+                        Some(body) => Entry::new(StreamEvent { body, ..entry.event.clone() }),
+                        None => entry,
+                    });
                 }
             }
         }
@@ -324,6 +331,12 @@ impl Feed {
         }
     }
 
+    /// The first offset that the ring still has.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u64> {
+        self.lock().ring.front().map(|entry| entry.event.offset)
+    }
+
     /// Position and what was missed since `offset`, if a position is known.
     #[must_use]
     pub fn since(&self, offset: u64) -> Option<Snapshot> {
@@ -338,10 +351,19 @@ impl Feed {
         Some(Snapshot { epoch, top, missed })
     }
 
-    /// Replaces the bodies of removed content, so that no recovery from the ring brings it back.
+    /// Replaces the bodies of removed content, so that no recovery from the ring brings it back. News of a removal may overtake that of
+    /// what was removed.
     pub fn blank(&self, events: &[(u64, Arc<str>)]) {
         let mut state = self.lock();
+        let top = state.position.as_ref().map_or(0, |(_, top)| *top);
         for (offset, body) in events {
+            if *offset > top {
+                state.blanked.insert(*offset, Arc::clone(body));
+                while state.blanked.len() > EARLY_MAX {
+                    state.blanked.pop_first();
+                }
+                continue;
+            }
             let first = state.ring.front().map_or(u64::MAX, |entry| entry.event.offset);
             let slot = offset.checked_sub(first).and_then(|index| usize::try_from(index).ok());
             if let Some(entry) = slot.and_then(|index| state.ring.get_mut(index)) {
@@ -481,3 +503,6 @@ pub fn publication(event: &StreamEvent) -> Publication {
 pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
     event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,12 @@ const IDLE_AFTER: Duration = Duration::from_secs(600);
 #[rtype(result = "Option<Arc<Seat>>")]
 pub struct FindRoom(pub RoomId);
 
+/// Panic, to prove what happens then.
+#[cfg(feature = "faults")]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Panic;
+
 struct Child {
     generation: u64,
     crashes: u32,
@@ -117,5 +123,15 @@ impl Handler<FindRoom> for Tenant {
             }
             None => Some(self.start(id, 1, 0, ctx)),
         }
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Handler<Panic> for Tenant {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "asked for by a test")]
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        panic!("a tenant's supervisor was asked to panic");
     }
 }
