@@ -1,4 +1,4 @@
-//! Tokens: what they say, and which ones are refused.
+//! Tokens: what is signed is what is read, and nothing else is accepted.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
