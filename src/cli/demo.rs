@@ -14,27 +14,16 @@ use crate::domain::communities::names::{CommunityName, Description, Guidelines, 
 use crate::domain::communities::rooms::{self, NewCommunityRoom};
 use crate::domain::communities::views::JoinPolicy;
 use crate::domain::communities::{Error as CommunityError, RoomKind};
+use crate::domain::identity::demo::{PEOPLE, SLUG, WELL_KNOWN_PASSWORD};
 use crate::domain::identity::{Account, Accounts, DisplayName, Email, Handle, NewAccount, Password, Wanted};
 use crate::domain::messaging::MessageText;
 use crate::domain::messaging::post::{self, Draft};
 use crate::domain::tenancy::verbs::By;
 use crate::domain::tenancy::{self, TenancyError};
-use crate::http::v1::demo::DEMO_PASSWORD;
 use crate::infra::pg::Pg;
 use crate::kernel::{Clock, CommunityId, RoomId, Scope, TenantId, TenantRole, rng};
 
-const SLUG: &str = "demo";
 const COMMUNITY: &str = "Rialto Bridge";
-
-/// Handle, name, role. All live at `<handle>@demo.example`.
-const PEOPLE: &[(&str, &str, TenantRole)] = &[
-    ("ada", "Ada", TenantRole::Member),
-    ("bo", "Bo", TenantRole::Member),
-    ("cy", "Cy", TenantRole::Member),
-    ("mo", "Mo", TenantRole::Moderator),
-    ("vera", "Vera", TenantRole::Vendor),
-    ("tam", "Tam", TenantRole::TenantAdmin),
-];
 
 /// Room, author, text.
 const MESSAGES: &[(&str, &str, &str)] = &[
@@ -86,7 +75,7 @@ pub fn show(config: &Config, seeded: &Seeded) {
 pub fn seed(config: &Config, urls: &StoreUrls) -> Result<Seeded, Failure> {
     // On an address that others can reach, a well-known password would be an open door.
     let well_known = config.server.listen.ip().is_loopback();
-    let password = if well_known { DEMO_PASSWORD.to_owned() } else { rng::token::<12>() };
+    let password = if well_known { WELL_KNOWN_PASSWORD.to_owned() } else { rng::token::<12>() };
     with_accounts(config, urls, async |accounts, pg| {
         let (tenant, fresh) = ensure_tenant(&accounts, &pg, &password).await?;
         let people = ensure_people(&accounts, tenant, &password).await?;

@@ -79,6 +79,27 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 }
 
 #[tokio::test]
+async fn an_unknown_address_costs_one_password_hash_like_a_known_one() {
+    // A server of its own: the others' tests hash as well.
+    let (base, edge) = crate::harness::demo_server().await;
+    let client = reqwest::Client::new();
+    let login = |email: &'static str, password: &'static str| {
+        let body = json!({ "email": email, "password": password });
+        let request = client.post(format!("{base}/v1/auth/login")).json(&body);
+        let (before, hasher) = (edge.hasher.runs(), edge.hasher.clone());
+        async move { (request.send().await.unwrap().status().as_u16(), hasher.runs() - before) }
+    };
+    let body = json!({ "email": "runs@demo.example", "password": PASSWORD });
+    assert_eq!(client.post(format!("{base}/v1/auth/register")).json(&body).send().await.unwrap().status(), 201);
+
+    assert_eq!(login("runs@demo.example", PASSWORD).await, (200, 1));
+    assert_eq!(login("runs@demo.example", "wrong horse").await, (401, 1));
+    assert_eq!(login("nobody@demo.example", "wrong horse").await, (401, 1));
+    // The admin was made without a password.
+    assert_eq!(login("tam@demo.example", "wrong horse").await, (401, 1));
+}
+
+#[tokio::test]
 async fn too_many_failures_on_one_account_have_to_wait() {
     let tenant = TestTenant::make().await;
     tenant.member("ada").await;
@@ -167,7 +188,7 @@ async fn a_forgotten_password_is_replaced_by_a_mailed_link_once() {
     let visitor = tenant.visitor();
     visitor.post("/v1/auth/password/forgot", json!({ "email": "nobody@test.example" })).await.expect(202);
     visitor.post("/v1/auth/password/forgot", json!({ "email": "ada@test.example" })).await.expect(202);
-    let token = mailed_token(&tenant.id, "ada@test.example", "/reset#").await.unwrap();
+    let token = mailed_token(&tenant.id, "ada@test.example", "/reset?").await.unwrap();
     let reset = |password: &str| {
         visitor.post("/v1/auth/password/reset", json!({ "token": token.clone(), "password": password }))
     };
@@ -209,7 +230,7 @@ async fn an_address_is_proven_by_a_mailed_link_to_the_tenants_own_host() {
     let tenant = TestTenant::make().await;
     let ada = tenant.member("ada").await;
     assert_eq!(ada.user["email_verified"], false);
-    let word = format!("http://{}.chat.test/verify#", tenant.slug);
+    let word = format!("http://{}.chat.test/verify?", tenant.slug);
     let token = mailed_token(&tenant.id, "ada@test.example", &word).await.unwrap();
 
     tenant.visitor().post("/v1/auth/verify", json!({ "token": token })).await.expect(204);

@@ -7,6 +7,8 @@
 mod commands;
 mod connect;
 pub mod emulated;
+#[cfg(feature = "faults")]
+mod faults;
 mod maps;
 mod outbox;
 mod rpc;
@@ -202,6 +204,7 @@ impl Client {
                 let next = client.queue.borrow_mut().pop_front();
                 let Some((command, weight)) = next else { break };
                 client.queued_bytes.set(client.queued_bytes.get().saturating_sub(weight));
+                client.outbox.room().await;
                 if client.over.get() {
                     break;
                 }
@@ -224,8 +227,9 @@ impl Client {
         });
     }
 
+    /// Answers a command. Pushes take [`Outbox::push`], whose bound they must keep.
     fn send(&self, reply: &Reply) {
-        self.outbox.push(encode_reply(self.format(), reply));
+        self.outbox.reply(encode_reply(self.format(), reply));
     }
 
     fn refuse(&self, id: u32, error: impl Into<ErrorBody>) {
@@ -258,10 +262,12 @@ impl Client {
     /// The transport is gone: forgets the client.
     pub fn forget(self: &Rc<Self>) {
         self.finish();
+        self.outbox.abandon();
         let who = self.identity.borrow().as_ref().map(|identity| (identity.tenant, identity.user));
         self.hub.exit(self.number, who);
         if let Some((tenant, user)) = who {
             self.hub.live.admission.leave(tenant, user);
+            self.hub.live.presence.disconnect(tenant, user, self.id);
         }
     }
 

@@ -1,38 +1,59 @@
-//! `GET /v1/demo`: who can sign in to look around. Only with `--demo` on a loopback address, where only this machine can use it.
+//! GET /v1/demo: whether this is a demo, and who can be tried out in it.
 
-use actix_web::HttpResponse;
-use actix_web::web::{self, Data, ServiceConfig};
-use serde_json::json;
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, get};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
-use crate::http::{Edge, Problem};
-
-/// The route of this resource.
-pub fn routes(v1: &mut ServiceConfig) {
-    v1.route("/v1/demo", web::get().to(accounts));
-}
-
-/// The demo's accounts; 404 where there is no demo.
-#[utoipa::path(get, path = "/v1/demo", tag = "demo", responses((status = 200, description = "accounts"), (status = 404, description = "no demo here")))]
-pub async fn accounts(edge: Data<Edge>) -> Result<HttpResponse, Problem> {
-    let server = &edge.config.server;
-    if !server.demo || !server.listen.ip().is_loopback() {
-        return Err(Problem::not_found());
-    }
-    let accounts: Vec<_> = DEMO_PEOPLE
-        .iter()
-        .map(|(handle, name)| json!({"email": format!("{handle}@demo.example"), "password": DEMO_PASSWORD, "display_name": name}))
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({ "accounts": accounts })))
-}
-
-/// The password of everybody in a demo on a loopback address.
-pub const DEMO_PASSWORD: &str = "rialto-demo";
-
-/// Handle and name of those whom the sign-in page offers.
-pub const DEMO_PEOPLE: &[(&str, &str)] =
-    &[("ada", "Ada"), ("bo", "Bo"), ("cy", "Cy"), ("mo", "Mo"), ("vera", "Vera"), ("tam", "Tam")];
+use crate::domain::identity::demo;
+use crate::http::{Edge, Problem, Tenant};
+use crate::kernel::TenantRole;
 
 /// This resource's part of the description.
-#[derive(utoipa::OpenApi)]
-#[openapi(paths(accounts))]
+#[derive(OpenApi)]
+#[openapi(paths(show))]
 pub struct Docs;
+
+pub fn routes(v1: &mut ServiceConfig) {
+    v1.service(show);
+}
+
+/// The demo's people.
+#[derive(Serialize, ToSchema)]
+pub struct Demo {
+    accounts: Vec<DemoAccount>,
+}
+
+/// One of them.
+#[derive(Serialize, ToSchema)]
+pub struct DemoAccount {
+    email: String,
+    #[schema(value_type = String)]
+    display_name: &'static str,
+    role: TenantRole,
+    /// The well-known one, on an address that only this machine reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    password: Option<&'static str>,
+}
+
+/// Who can be tried out; 404 where this is no demo.
+#[utoipa::path(tag = "demo", responses(
+    (status = 200, description = "a demo", body = Demo),
+    (status = 404, description = "not a demo", body = Problem),
+))]
+#[get("/v1/demo")]
+pub async fn show(edge: Data<Edge>, tenant: Tenant) -> Result<HttpResponse, Problem> {
+    let server = &edge.config.server;
+    if !server.demo || *tenant.0.slug != *demo::SLUG {
+        return Err(Problem::not_found());
+    }
+    let password = server.listen.ip().is_loopback().then_some(demo::WELL_KNOWN_PASSWORD);
+    let account = |(handle, display_name, role): &(&str, &'static str, TenantRole)| DemoAccount {
+        email: format!("{handle}@{}.example", demo::SLUG),
+        display_name,
+        role: *role,
+        password,
+    };
+    Ok(HttpResponse::Ok().json(Demo { accounts: demo::PEOPLE.iter().map(account).collect() }))
+}
