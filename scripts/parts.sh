@@ -1,9 +1,10 @@
 # The parts of ./dev test. Each prints what it does, and fails if what it checks does not hold. Sourced by ./dev.
 #
 # All build the whole workspace with the same features: another choice would build every dependency once more.
+readonly EVERYTHING=(--locked --workspace --features rialto/faults)
+
 # Seconds for tests of another language: one that waits for ever must not.
 readonly OUTSIDERS_WITHIN=1200
-readonly EVERYTHING=(--locked --workspace --features rialto/faults)
 
 part_format() { cargo fmt --all --check; }
 
