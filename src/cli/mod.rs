@@ -3,6 +3,7 @@
 //! Every verb reads the configuration first and gives up root's rights second, before any thread starts; then it has a store,
 //! the embedded one or an external one, and does its work.
 
+mod accounts;
 mod demo;
 mod doctor;
 mod logging;

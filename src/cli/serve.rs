@@ -1,7 +1,7 @@
 //! `rialto serve`: store, schema, server; and all of it down again within its bound.
 
 use super::ready::{self, Part};
-use super::{Failure, migrate};
+use super::{Failure, demo, migrate};
 use crate::config::Config;
 use crate::infra::privileges;
 
@@ -13,6 +13,10 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let urls = store.urls();
     migrate::apply(&urls.owner)?;
     store.check()?;
+    if config.server.demo {
+        let seeded = demo::seed(&config, &urls)?;
+        demo::show(&config, &seeded);
+    }
     let outcome = crate::app::serve(&config, &urls).map_err(|failure| -> Failure { failure });
     // Also after a failure: the cluster must not outlive us.
     store.stop();

@@ -1,13 +1,20 @@
 //! `rialto tenant …`: the operator's hand on tenants. Answers are JSON on stdout, so that scripts can read them.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::accounts::with_accounts;
 use super::ready::{self, Part};
 use super::{Failure, absolute, say};
 use crate::config::{Config, StoreUrls};
+use crate::domain::identity::{Accounts, Wanted};
+use crate::domain::tenancy::State;
+use crate::domain::tenancy::verbs::{self, By};
+use crate::infra::pg::Pg;
+use crate::kernel::{Clock, page};
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -42,6 +49,9 @@ pub struct Provision {
     /// Address of the first admin, who gets a mail with a link to set a password
     #[arg(long, value_name = "ADDRESS")]
     pub admin_email: Option<String>,
+    /// Makes this many, <slug>-1, <slug>-2, …, one after the other
+    #[arg(long)]
+    pub count: Option<u32>,
     /// Text of the file, once read
     #[arg(skip)]
     pub config_text: Option<String>,
@@ -84,6 +94,63 @@ pub fn run(config: Config, verb: Verb) -> Result<(), Failure> {
     Ok(())
 }
 
-fn perform(_config: &Config, _urls: &StoreUrls, _verb: &Verb) -> Result<Value, Failure> {
-    Err("tenant verbs are not part of this build yet".into())
+fn perform(config: &Config, urls: &StoreUrls, verb: &Verb) -> Result<Value, Failure> {
+    with_accounts(config, urls, async |accounts, pg| {
+        let by = By { actor: None, at: Clock::System.now() };
+        match verb {
+            Verb::Provision(asked) => provision(&accounts, asked, by).await,
+            Verb::List => list(&pg).await,
+            Verb::Status(named) => status(&pg, &named.tenant).await,
+            Verb::Suspend(asked) => change(&pg, &asked.tenant, State::Suspended, asked.reason.as_deref(), by).await,
+            Verb::Resume(named) => change(&pg, &named.tenant, State::Active, None, by).await,
+            Verb::Terminate(asked) => change(&pg, &asked.tenant, State::Terminated, asked.reason.as_deref(), by).await,
+        }
+    })
+}
+
+/// One tenant, or `--count` of them numbered from 1 in this one process.
+async fn provision(accounts: &Accounts, asked: &Provision, by: By) -> Result<Value, Failure> {
+    let mut wanted: Wanted = match &asked.config_text {
+        Some(text) => serde_saphyr::from_str(text)?,
+        None => Wanted::default(),
+    };
+    wanted.name = asked.name.clone().unwrap_or(wanted.name);
+    wanted.slug = asked.slug.clone().or(wanted.slug);
+    wanted.plan = asked.plan.clone().or(wanted.plan);
+    wanted.admin_email = asked.admin_email.clone().unwrap_or(wanted.admin_email);
+    let Some(count) = asked.count else { return Ok(json!(accounts.provision(&wanted, by).await?)) };
+    let slug = wanted.slug.clone().ok_or("--count needs --slug: the tenants are <slug>-1, <slug>-2, …")?;
+    let (name, started) = (wanted.name.clone(), Instant::now());
+    for number in 1..=count {
+        wanted.slug = Some(format!("{slug}-{number}"));
+        wanted.name = format!("{name} {number}");
+        accounts.provision(&wanted, by).await?;
+    }
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(json!({ "provisioned": count, "duration_ms": ms }))
+}
+
+async fn list(pg: &Pg) -> Result<Value, Failure> {
+    let mut items = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = verbs::list(pg, &after, page::LIMIT_MAX).await?;
+        items.extend(page.items);
+        match page.next_cursor {
+            Some(cursor) => after = cursor,
+            None => return Ok(json!({ "items": items })),
+        }
+    }
+}
+
+async fn status(pg: &Pg, named: &str) -> Result<Value, Failure> {
+    let tenant = verbs::get(pg, named).await?;
+    let counts = verbs::counts(pg, tenant.id).await?;
+    Ok(json!({ "tenant": tenant, "counts": counts }))
+}
+
+async fn change(pg: &Pg, named: &str, to: State, reason: Option<&str>, by: By) -> Result<Value, Failure> {
+    let tenant = verbs::get(pg, named).await?;
+    verbs::change_state(pg, tenant.id, to, reason, by).await?;
+    status(pg, named).await
 }

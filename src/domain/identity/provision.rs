@@ -9,7 +9,7 @@ use super::register::NewAccount;
 use super::store::accounts as store;
 use super::store::tokens::Purpose;
 use super::words::{Email, Password};
-use super::{IdentityError, mail};
+use super::{Account, IdentityError, mail};
 use crate::config::Feature;
 use crate::domain::tenancy::verbs::{self, By, NewTenant};
 use crate::domain::tenancy::{Slug, State, TenancyError, Tenant};
@@ -169,6 +169,32 @@ impl Accounts {
         let settings = json!({ "features": wanted.features, "settings": wanted.settings });
         let new = NewTenant { slug, name, plan: key.to_owned(), admin_email, settings };
         Ok(Plan { new, email, password, hosts: host.into_iter().collect() })
+    }
+
+    /// Makes an account with a role, verified, or finds the one of this address. For seeds.
+    ///
+    /// # Errors
+    /// Those of bad input and of the database.
+    pub async fn ensure_account(
+        &self,
+        tenant: TenantId,
+        new: &NewAccount,
+        role: TenantRole,
+    ) -> Result<Account, IdentityError> {
+        let mut tx = self.pg.tenant(tenant).await?;
+        if let Some((account, _)) = store::find_by_email(&mut tx, &new.email).await? {
+            return Ok(account);
+        }
+        drop(tx);
+        let hash = match &new.password {
+            Some(password) => Some(self.hasher.hash(password.expose()).await?),
+            None => None,
+        };
+        let mut tx = self.pg.tenant(tenant).await?;
+        let account = self.insert(&mut tx, new, hash.as_deref(), role).await?;
+        store::set_verified(&mut tx, account.id, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(account)
     }
 
     /// Makes somebody a platform admin, or gives one a new password. For the operator's command alone.
