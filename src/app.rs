@@ -1,25 +1,28 @@
 //! The composition root: the only place that knows all parts. Builds them, starts the actor tree, serves, and stops in order.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix::{Arbiter, System};
+use actix::{Arbiter, ArbiterHandle, System};
 use actix_web::dev::{Extensions, Server};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
 use crate::actors::live::{Live, Parts};
-use crate::config::{Config, StoreUrls};
+use crate::config::{Config, StoreUrls, Transport};
+use crate::domain::identity::{Accounts, Directory, Hasher, Keys, MasterKey};
+use crate::domain::tenancy::{Tenants, verbs};
 use crate::http::connection::PeerSocket;
 use crate::http::{self, Edge};
 use crate::infra::bus::Bus;
 use crate::infra::pg::{Db, Pg};
-use crate::kernel::Clock;
+use crate::kernel::{Clock, rng};
 
 /// What the kernel may hold unsent for one socket; together with the outbox it bounds what a dead reader costs (R7).
 const SEND_BUFFER: usize = 128 * 1024;
@@ -33,60 +36,94 @@ const BACKLOG: u32 = 4_096;
 /// Why the server could not start or go on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves until a signal says stop. The store is up and migrated.
+/// A node before it serves.
+pub struct Node {
+    pub edge: Data<Edge>,
+    /// What it is bound to: the configured address, with the port that the system chose for port 0.
+    pub addresses: Vec<SocketAddr>,
+    pub server: Server,
+}
+
+/// Serves until a signal says stop. The store is up and migrated; `announce` is called when the address is bound.
 ///
 /// # Errors
 /// When a part can not be built, or the address not be bound.
-pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
+pub fn serve(config: &Config, urls: &StoreUrls, announce: impl FnOnce(&Edge)) -> Result<(), Failure> {
     let workers = config.server.worker_count();
     let database = Builder::new_multi_thread().worker_threads(workers).thread_name("rialto-db").enable_all().build()?;
     let config = Arc::new(config.clone());
-    let clock = Clock::System;
-    let pg = {
-        let _inside = database.enter();
-        Pg::open(urls, &config.store, Bus::local())?
-    };
-    let db = Db::new(database.handle().clone(), pg.clone(), config.store.queue);
-
-    let outcome = System::new().block_on(run(config, clock, db));
+    let db = open_store(&database, &config, urls)?;
+    let pg = db.pg().clone();
+    let outcome = System::new().block_on(async {
+        let node = assemble(Arc::clone(&config), Clock::System, db).await?;
+        tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
+        announce(&node.edge);
+        until_stopped(node.server, &node.edge.live, &config).await
+    });
     database.block_on(pg.close());
     database.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
-async fn run(config: Arc<Config>, clock: Clock, db: Db) -> Result<(), Failure> {
+/// The pools, on their own runtime.
+///
+/// # Errors
+/// When a URL can not be read.
+pub fn open_store(database: &Runtime, config: &Config, urls: &StoreUrls) -> Result<Db, Failure> {
+    let _inside = database.enter();
+    let pg = Pg::open(urls, &config.store, Bus::local())?;
+    Ok(Db::new(database.handle().clone(), pg, config.store.queue))
+}
+
+/// Builds a node, starts its background work and binds its address. Runs inside an actix system.
+///
+/// # Errors
+/// When a part can not be built, or the address not be bound.
+pub async fn assemble(config: Arc<Config>, clock: Clock, db: Db) -> Result<Node, Failure> {
     let workers = config.server.worker_count();
+    let accounts = open_accounts(&config, &clock, &db).await?;
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| hub::channel()).unzip();
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
-    let rooms_live_on = arbiters.iter().map(Arbiter::handle).collect();
-
-    let opening = {
-        let (config, clock, db) = (Arc::clone(&config), clock.clone(), db.clone());
-        async move {
-            let mut gap_requests = None;
-            let edge = Edge::open(Arc::clone(&config), clock.clone(), db.clone(), |keys, tenants, people| {
-                let (keys, tenants, people) = (Arc::clone(keys), tenants.clone(), people.clone());
-                let (hubs, arbiters) = (senders.into(), rooms_live_on);
-                let (live, requests) = Live::new(Parts { config, clock, db, keys, tenants, people, hubs, arbiters });
-                gap_requests = Some(requests);
-                live
-            });
-            edge.await.map(|edge| (edge, gap_requests))
-        }
-    };
-    let (edge, gap_requests) = db.runtime().spawn(opening).await??;
-    if let Some(requests) = gap_requests {
-        edge.live.start(requests);
-    }
+    let (tenants, directory) = (Tenants::default(), Directory::default());
+    let (live, gap_requests) = Live::new(Parts {
+        config: Arc::clone(&config),
+        clock: clock.clone(),
+        db: db.clone(),
+        keys: accounts.keys(),
+        tenants: tenants.clone(),
+        people: directory.clone(),
+        hubs: senders.into(),
+        arbiters: arbiters.iter().map(Arbiter::handle).collect::<Vec<ArbiterHandle>>(),
+    });
+    live.start(gap_requests);
+    let (keys, hasher) = (accounts.keys(), accounts.hasher());
+    let mail_page = config.server.demo && config.mail.transport == Transport::Sink;
+    let mail_page_token = mail_page.then(rng::token::<18>);
+    let edge = Data::new(Edge { config, clock, db, keys, hasher, directory, tenants, accounts, live, mail_page_token });
     edge.start();
-    let edge = Data::new(edge);
-    let server = listen(&edge, receivers)?;
-    tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
-    until_stopped(server, &edge.live, &config).await
+    let (server, addresses) = listen(&edge, receivers)?;
+    Ok(Node { edge, addresses, server })
+}
+
+/// The verbs of accounts, with keys read (and the reserved tenant made) on the database runtime.
+///
+/// # Errors
+/// When the keys can not be opened or the database not be reached.
+pub async fn open_accounts(config: &Arc<Config>, clock: &Clock, db: &Db) -> Result<Accounts, Failure> {
+    let master = MasterKey::find(&config.auth, &config.server.data_dir)?;
+    let (pg, at, auth, issuer) = (db.pg().clone(), clock.clone(), config.auth.clone(), config.server.public_url());
+    let keys = db.run(async move {
+        verbs::ensure_platform(&pg, at.now()).await?;
+        Keys::open(&pg, &at, &auth, issuer, master).await
+    });
+    let keys = Arc::new(keys.await?);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let hasher = Hasher::new(&config.auth, cores, config.limits.signing_in.hash_queue as usize)?;
+    Ok(Accounts::new(db.pg().clone(), clock.clone(), Arc::clone(config), hasher, keys))
 }
 
 /// Binds the address and starts the workers, each with its hub.
-fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<Server, Failure> {
+fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<(Server, Vec<SocketAddr>), Failure> {
     let receivers = Arc::new(Mutex::new(receivers));
     let (config, data) = (Arc::clone(&edge.config), edge.clone());
     let factory = move || {
@@ -111,7 +148,8 @@ fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<Server, Fail
         .on_connect(prepare_socket)
         .bind(config.server.listen)
         .map_err(|error| format!("can not listen on {}: {error}", config.server.listen))?;
-    Ok(server.run())
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
 }
 
 /// R7: what a peer that does not read can cost is bounded in the kernel too.

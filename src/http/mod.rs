@@ -4,12 +4,14 @@ pub mod address;
 pub mod auth;
 pub mod connection;
 mod cross_tenant;
+mod dev_mail;
 pub mod health;
 pub mod input;
 mod jwks;
 pub mod openapi;
 pub mod origin;
 pub mod problem;
+mod static_files;
 pub mod tenant;
 pub mod v1;
 pub mod work;
@@ -18,7 +20,6 @@ use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
 use actix_web::web;
-use secrecy::ExposeSecret;
 
 pub use auth::{Caller, Member, PlatformAdmin, SignedIn, TenantAdmin, TenantModerator};
 pub use input::{Json, Path, Query};
@@ -28,8 +29,7 @@ pub use work::{Once, within};
 
 use crate::actors::live::Live;
 use crate::config::Config;
-use crate::domain::identity::{Accounts, Directory, Hasher, IdentityError, Keys, MasterKey};
-use crate::domain::identity::{MasterKeyError, postman};
+use crate::domain::identity::{Accounts, Directory, Hasher, Keys, postman};
 use crate::domain::tenancy::{self, Tenants};
 use crate::infra::pg::Db;
 use crate::kernel::Clock;
@@ -45,47 +45,12 @@ pub struct Edge {
     pub tenants: Tenants,
     pub accounts: Accounts,
     pub live: Arc<Live>,
-}
-
-/// Why the edge can not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum EdgeError {
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    #[error("argon2 refuses its cost: {0}")]
-    Argon2(argon2::Error),
+    /// Opens the page of unsent mail; none where there is no such page.
+    pub mail_page_token: Option<String>,
 }
 
 impl Edge {
-    /// Reads keys and prepares caches; `live` builds the live part around them. Runs on the database runtime.
-    ///
-    /// # Errors
-    /// [`EdgeError`].
-    pub async fn open(
-        config: Arc<Config>,
-        clock: Clock,
-        db: Db,
-        live: impl FnOnce(&Arc<Keys>, &Tenants, &Directory) -> Arc<Live>,
-    ) -> Result<Self, EdgeError> {
-        let master = match &config.auth.master_key {
-            Some(text) => MasterKey::parse(text.expose_secret())?,
-            None => MasterKey::of_data_dir(&config.server.data_dir)?,
-        };
-        let keys = Keys::open(db.pg(), &clock, &config.auth, config.server.public_url(), master).await?;
-        let keys = Arc::new(keys);
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let waiting_max = config.limits.signing_in.hash_queue as usize;
-        let hasher = Hasher::new(&config.auth, cores, waiting_max).map_err(EdgeError::Argon2)?;
-        let accounts =
-            Accounts::new(db.pg().clone(), clock.clone(), Arc::clone(&config), hasher.clone(), Arc::clone(&keys));
-        let (directory, tenants) = (Directory::default(), Tenants::default());
-        let live = live(&keys, &tenants, &directory);
-        Ok(Self { config, clock, db, keys, hasher, directory, tenants, accounts, live })
-    }
-
-    /// Starts what keeps it current for as long as the process lives: keys that rotate, tenants that change, mail that goes out.
+    /// Starts what keeps a node current for as long as it lives: keys that rotate, tenants that change, mail that goes out.
     pub fn start(&self) {
         let (runtime, pg, clock) = (self.db.runtime(), self.db.pg(), &self.clock);
         runtime.spawn(Arc::clone(&self.keys).keep_turning(pg.clone(), clock.clone()));
@@ -96,8 +61,10 @@ impl Edge {
 
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
-    app.configure(health::routes).configure(connection::routes).configure(openapi::routes).service(jwks::jwks);
-    app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
+    app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
+    app.configure(static_files::routes).default_service(web::to(static_files::otherwise));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
-    app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));
+    let rest = web::scope("").wrap(from_fn(cross_tenant::watch)).wrap(static_files::headers());
+    let rest = rest.configure(v1::routes).configure(dev_mail::routes);
+    app.service(rest.default_service(web::to(static_files::otherwise)));
 }

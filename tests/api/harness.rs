@@ -4,15 +4,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder};
+use rialto::app;
 use rialto::config::{Config, StoreUrls};
 use rialto::domain::identity::{Provisioned, Wanted};
-use rialto::domain::tenancy::verbs::{self, By};
-use rialto::http::{self, Edge};
-use rialto::infra::bus::Bus;
-use rialto::infra::pg::{self, Db, Pg};
+use rialto::domain::tenancy::verbs::By;
+use rialto::http::Edge;
+use rialto::infra::pg::{self, Db};
 use rialto::kernel::Clock;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -38,6 +37,8 @@ pub fn server() -> &'static Server {
 }
 
 fn start() -> Server {
+    // The client is built without one; what of TLS it would use nobody here sees.
+    let _already_there = rustls::crypto::ring::default_provider().install_default();
     let admin = std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL; ./dev test sets it");
     let database = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let name = format!("rialto_api_{}", std::process::id());
@@ -48,16 +49,19 @@ fn start() -> Server {
         owner: with(&admin, "rialto_owner", &name).into(),
     };
     database.block_on(pg::migrate(&urls.owner)).unwrap();
-    let edge = Data::new(database.block_on(open(&urls)));
-    let base = serve(edge.clone());
+    let config = Arc::new(config());
+    let db = app::open_store(&database, &config, &urls).unwrap();
+    let (base, edge) = serve(config, db);
     // Lives as long as the process.
     std::mem::forget(database);
     Server { base, edge, superuser_url: with(&admin, "postgres", &name), urls }
 }
 
-async fn open(urls: &StoreUrls) -> Edge {
+fn config() -> Config {
     let mut config = Config::default();
-    // Cheap hashes, few enough people per window to reach the limit in a test.
+    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.workers = 2;
+    // Cheap hashes; limits per address that only the test of limits reaches.
     config.auth.hash_memory = rialto::config::ByteSize::mib(7);
     config.auth.hash_passes = 1;
     config.limits.signing_in.register_per_address.attempts = 100_000;
@@ -66,27 +70,19 @@ async fn open(urls: &StoreUrls) -> Edge {
     config.server.base_url = Some("http://chat.test".into());
     config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     config.auth.master_key = Some(SecretString::from("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="));
-    let pg = Pg::open(urls, &config.store, Bus::local()).unwrap();
-    let db = Db::new(tokio::runtime::Handle::current(), pg.clone(), config.store.queue);
-    let edge = Edge::open(Arc::new(config), Clock::System, db).await.unwrap();
-    verbs::ensure_platform(&pg, Clock::System.now()).await.unwrap();
-    edge
+    config
 }
 
-fn serve(edge: Data<Edge>) -> String {
+fn serve(config: Arc<Config>, db: Db) -> (String, Data<Edge>) {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let hears = edge.clone();
-            edge.db.pg().bus().deliver_to(move |news| hears.hear(&news));
-            edge.start();
-            let app = move || App::new().app_data(edge.clone()).configure(http::routes);
-            let server = HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").unwrap();
-            tell.send(server.addrs()[0]).unwrap();
-            server.run().await.unwrap();
+            let node = app::assemble(config, Clock::System, db).await.unwrap();
+            tell.send((format!("http://{}", node.addresses[0]), node.edge)).unwrap();
+            node.server.await.unwrap();
         });
     });
-    format!("http://{}", told.recv().unwrap())
+    told.recv().unwrap()
 }
 
 async fn create_database(admin: &str, name: &str) {
@@ -203,6 +199,25 @@ impl TestTenant {
     }
 }
 
+/// A server beside, as `serve --demo` on loopback would be, on the same database; its address and the token of its mail page.
+pub async fn demo_server() -> (String, String) {
+    let slug = rialto::domain::identity::demo::SLUG.to_owned();
+    let wanted = Wanted {
+        name: "Demo".into(),
+        slug: Some(slug),
+        plan: Some("enterprise".into()),
+        admin_email: "tam@demo.example".into(),
+        ..Wanted::default()
+    };
+    provision(wanted).await.unwrap();
+    let mut demo = config();
+    demo.server.demo = true;
+    demo.server.base_domain = None;
+    demo.server.trusted_proxies.clear();
+    let (base, edge) = serve(Arc::new(demo), server().edge.db.clone());
+    (base, edge.mail_page_token.clone().unwrap())
+}
+
 /// Provisions on the server's own runtime.
 pub async fn provision(wanted: Wanted) -> Result<Provisioned, rialto::domain::identity::IdentityError> {
     let edge = &server().edge;
@@ -213,6 +228,7 @@ pub async fn provision(wanted: Wanted) -> Result<Provisioned, rialto::domain::id
 
 impl Api {
     pub fn at(host: &str) -> Self {
+        server();
         let bytes = uuid::Uuid::new_v4().into_bytes();
         Self {
             client: Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap(),
@@ -317,7 +333,7 @@ pub async fn mailed_token(tenant: &str, recipient: &str, word: &str) -> Option<S
         .await
         .unwrap();
         if let Some(body) = body {
-            return body.split("#token=").nth(1)?.lines().next().map(str::to_owned);
+            return body.split("?token=").nth(1)?.lines().next().map(str::to_owned);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

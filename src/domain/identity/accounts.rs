@@ -59,6 +59,18 @@ impl Accounts {
         }
     }
 
+    /// The keys that sign its tokens.
+    #[must_use]
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys)
+    }
+
+    /// What hashes its passwords.
+    #[must_use]
+    pub fn hasher(&self) -> Hasher {
+        self.hasher.clone()
+    }
+
     /// Begins a session in the caller's transaction.
     pub(super) async fn open_session(
         &self,

@@ -8,6 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
+use secrecy::ExposeSecret;
+
+use crate::config;
 use crate::kernel::rng;
 
 /// The file in the data directory, readable by its owner only.
@@ -32,6 +35,17 @@ pub enum MasterKeyError {
 }
 
 impl MasterKey {
+    /// The key that the configuration names, else the data directory's.
+    ///
+    /// # Errors
+    /// When there is none that can be read.
+    pub fn find(auth: &config::Auth, data_dir: &Path) -> Result<Self, MasterKeyError> {
+        match &auth.master_key {
+            Some(text) => Self::parse(text.expose_secret()),
+            None => Self::of_data_dir(data_dir),
+        }
+    }
+
     /// Reads a key written as base64 of 32 bytes.
     ///
     /// # Errors

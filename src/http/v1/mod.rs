@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod communities;
+pub mod demo;
 pub mod invites;
 pub mod me;
 pub mod messages;
@@ -17,11 +18,12 @@ use utoipa::openapi::OpenApi as Description;
 pub fn routes(v1: &mut ServiceConfig) {
     v1.configure(auth::routes);
     v1.configure(communities::routes);
+    v1.configure(demo::routes);
     v1.configure(invites::routes);
     v1.configure(me::routes);
+    v1.configure(messages::routes);
     v1.configure(platform::routes);
     v1.configure(rooms::routes);
-    v1.configure(messages::routes);
     v1.configure(users::routes);
 }
 
@@ -30,9 +32,10 @@ pub fn docs() -> Vec<Description> {
     vec![
         auth::Docs::openapi(),
         communities::Docs::openapi(),
+        demo::Docs::openapi(),
         invites::Docs::openapi(),
-        messages::Docs::openapi(),
         me::Docs::openapi(),
+        messages::Docs::openapi(),
         platform::Docs::openapi(),
         rooms::Docs::openapi(),
         users::Docs::openapi(),
