@@ -34,7 +34,7 @@ use super::hub::Hub;
 use crate::config::Rate;
 use crate::kernel::{RoomId, Scope, TenantId, TenantRole, UserId};
 use crate::protocol::{
-    Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
+    Answer, Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
     decode_frame, encode_reply, ping,
 };
 
@@ -202,6 +202,11 @@ impl Client {
                 let next = client.queue.borrow_mut().pop_front();
                 let Some((command, weight)) = next else { break };
                 client.queued_bytes.set(client.queued_bytes.get().saturating_sub(weight));
+                // A client that does not take its answers gets no more of them.
+                std::future::poll_fn(|task| {
+                    if client.over.get() { std::task::Poll::Ready(()) } else { client.outbox.poll_room(task) }
+                })
+                .await;
                 if client.over.get() {
                     break;
                 }
@@ -228,6 +233,11 @@ impl Client {
         self.outbox.push(encode_reply(self.format(), reply));
     }
 
+    /// Sends what a command asked for, however large.
+    fn answer(&self, id: u32, answer: Answer) {
+        self.outbox.answer(encode_reply(self.format(), &Reply::answer(id, answer)));
+    }
+
     fn refuse(&self, id: u32, error: impl Into<ErrorBody>) {
         self.send(&Reply::refusal(id, error));
     }
@@ -243,6 +253,7 @@ impl Client {
         if self.over.replace(true) {
             return;
         }
+        self.outbox.wake_answerer();
         // Whoever ends this may be walking over subscribers: they are taken away in a moment of their own.
         let client = Rc::clone(self);
         actix_web::rt::spawn(async move {

@@ -2,10 +2,14 @@
 //!
 //! R7: at most `limits.socket.outbox` bytes wait; beyond that the session closes as slow and what waited is freed at once. The
 //! transport is woken once while no wake is pending, and moves a bounded piece at a time, merged into one frame.
+//!
+//! What a client asked for (a recovery of up to 1 MiB, a page of history) is not held against it: such answers are let in whatever their
+//! size, and the client's next command waits until they are on their way. So what waits is the bound, half of it again, and one answer.
+//! Refused instead, a client that missed much would be closed for its own recovery, come back, and be closed again for ever.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,13 +33,23 @@ pub enum Next {
 pub struct Outbox {
     format: Format,
     bytes_max: usize,
-    waiting: RefCell<VecDeque<Bytes>>,
+    waiting: RefCell<VecDeque<Waiting>>,
+    /// Of pushes that wait.
     bytes: Cell<usize>,
+    /// Of answers that wait.
+    answer_bytes: Cell<usize>,
     /// When the transport last took something, or when the first of what waits came.
     moved_at: Cell<Instant>,
     closing: Cell<Option<Disconnect>>,
     closing_since: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
+    /// Whoever wants to answer more.
+    room_waker: RefCell<Option<Waker>>,
+}
+
+struct Waiting {
+    message: Bytes,
+    is_answer: bool,
 }
 
 impl Outbox {
@@ -45,10 +59,12 @@ impl Outbox {
             bytes_max,
             waiting: RefCell::default(),
             bytes: Cell::new(0),
+            answer_bytes: Cell::new(0),
             moved_at: Cell::new(Instant::now()),
             closing: Cell::new(None),
             closing_since: Cell::new(None),
             waker: RefCell::default(),
+            room_waker: RefCell::default(),
         }
     }
 
@@ -62,14 +78,49 @@ impl Outbox {
             self.close(Disconnect::Slow);
             return;
         }
+        self.bytes.set(bytes);
+        self.queue(Waiting { message, is_answer: false });
+    }
+
+    /// Queues what a command asked for, whatever its size; who calls has waited for [`Self::poll_room`] before.
+    pub fn answer(&self, message: Bytes) {
+        if self.closing.get().is_some() {
+            return;
+        }
+        self.answer_bytes.set(self.answer_bytes.get() + message.len());
+        self.queue(Waiting { message, is_answer: true });
+    }
+
+    fn queue(&self, one: Waiting) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
             self.moved_at.set(Instant::now());
         }
-        self.bytes.set(bytes);
-        waiting.push_back(message);
+        waiting.push_back(one);
         drop(waiting);
         self.wake();
+    }
+
+    /// Ready once the reader has taken most of what it asked for before.
+    pub fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
+        if self.answer_bytes.get() <= self.bytes_max / 2 {
+            return Poll::Ready(());
+        }
+        *self.room_waker.borrow_mut() = Some(task.waker().clone());
+        Poll::Pending
+    }
+
+    /// Lets whoever waits for room look again.
+    pub fn wake_answerer(&self) {
+        if let Some(waker) = self.room_waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn took(&self, one: Waiting) -> Bytes {
+        let counter = if one.is_answer { &self.answer_bytes } else { &self.bytes };
+        counter.set(counter.get().saturating_sub(one.message.len()));
+        one.message
     }
 
     /// Asks the transport to close. What still waits is dropped when the reader is too slow for it, else sent first.
@@ -82,6 +133,7 @@ impl Outbox {
         if why == Disconnect::Slow {
             self.waiting.borrow_mut().clear();
             self.bytes.set(0);
+            self.answer_bytes.set(0);
         }
         self.wake();
     }
@@ -107,19 +159,16 @@ impl Outbox {
         let mut size = 0;
         let count = waiting
             .iter()
-            .take_while(|message| {
-                size += message.len();
+            .take_while(|one| {
+                size += one.message.len();
                 size <= MOVE_MAX
             })
             .count()
             .max(1);
         let frame = if count == 1 {
-            let message = waiting.pop_front().unwrap_or_default();
-            self.bytes.set(self.bytes.get().saturating_sub(message.len()));
-            message
+            waiting.pop_front().map(|one| self.took(one)).unwrap_or_default()
         } else {
-            let messages: Vec<Bytes> = waiting.drain(..count).collect();
-            self.bytes.set(self.bytes.get().saturating_sub(messages.iter().map(Bytes::len).sum()));
+            let messages: Vec<Bytes> = waiting.drain(..count).map(|one| self.took(one)).collect();
             join(self.format, &messages)
         };
         // An idle connection should not keep the memory of its busiest moment.
@@ -127,6 +176,9 @@ impl Outbox {
             waiting.shrink_to(8);
         }
         self.moved_at.set(Instant::now());
+        if self.answer_bytes.get() <= self.bytes_max / 2 {
+            self.wake_answerer();
+        }
         Next::Frame(frame)
     }
 
@@ -144,6 +196,49 @@ impl Outbox {
 
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
-        self.bytes.get()
+        self.bytes.get() + self.answer_bytes.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 1_024;
+
+    fn outbox() -> Outbox {
+        Outbox::new(Format::Json, MAX)
+    }
+
+    fn has_room(outbox: &Outbox) -> bool {
+        outbox.poll_room(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn bytes(n: usize) -> Bytes {
+        vec![b'x'; n].into()
+    }
+
+    #[test]
+    fn pushes_over_the_bound_close_it_and_free_what_waited() {
+        let outbox = outbox();
+        outbox.push(bytes(MAX));
+        assert_eq!(outbox.closing(), None);
+        outbox.push(bytes(1));
+        assert_eq!((outbox.closing(), outbox.bytes()), (Some(Disconnect::Slow), 0));
+    }
+
+    #[test]
+    fn an_answer_is_let_in_whatever_its_size_and_the_next_waits_until_it_has_gone() {
+        let outbox = outbox();
+        assert!(has_room(&outbox));
+        outbox.answer(bytes(10 * MAX));
+        // What others say meanwhile has the whole bound to itself.
+        outbox.push(bytes(MAX));
+        assert_eq!(outbox.closing(), None);
+        assert!(!has_room(&outbox));
+        assert!(matches!(outbox.next(), Next::Frame(frame) if frame.len() == 10 * MAX));
+        assert!(has_room(&outbox));
+        assert!(matches!(outbox.next(), Next::Frame(frame) if frame.len() == MAX));
+        assert_eq!(outbox.bytes(), 0);
     }
 }

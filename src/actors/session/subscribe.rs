@@ -44,7 +44,7 @@ impl Client {
         match (channel.kind().shape, kind) {
             (Shape::Stream | Shape::Ephemeral, SubscriptionType::Stream) => {
                 let (subscription, result, top) = self.prepare_stream(&identity, channel, request).await?;
-                self.send(&Reply::answer(id, Answer::Subscribe(result)));
+                self.answer(id, Answer::Subscribe(result));
                 subscription.go_live(top);
                 self.appear(&identity, &subscription);
                 Ok(())
