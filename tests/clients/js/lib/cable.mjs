@@ -44,6 +44,10 @@ export async function layCable(base) {
         far.pause();
       });
     },
+    /** It reads again: first what was on its way. */
+    unclog() {
+      each(({ near, far }) => far.pipe(near));
+    },
     remove() {
       this.cut();
       return new Promise((done) => server.close(done));

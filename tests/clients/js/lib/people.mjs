@@ -2,22 +2,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { BASE } from './server.mjs';
+import { sleep } from './until.mjs';
 
 const PASSWORD = 'a short sentence works well';
 const DEMO_PASSWORD = 'rialto-demo';
 
 export const tag = () => randomBytes(4).toString('hex');
 
-/** Calls the API; anything but success fails the test, unless `status` names what is expected. */
-export async function call(method, path, { token, body, base = BASE, tenant, status } = {}) {
+/** Calls the API; anything but success fails the test. Who is told to wait waits, as any good program would. */
+export async function call(method, path, { token, body, base = BASE, tenant } = {}) {
   const headers = {};
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (tenant) headers['rialto-tenant'] = tenant;
   const response = await fetch(base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   const text = await response.text();
-  const expected = status ? response.status === status : response.ok;
-  assert.ok(expected, `${method} ${path}: ${response.status} ${text}`);
+  if (response.status === 429 && response.headers.get('retry-after')) {
+    await sleep(Number(response.headers.get('retry-after')) * 1_000);
+    return call(method, path, { token, body, base, tenant });
+  }
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
   return text ? JSON.parse(text) : null;
 }
 

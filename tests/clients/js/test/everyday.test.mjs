@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import { call, directRoom, makeRoom, post, register } from '../lib/people.mjs';
 import { WAYS, clientsOf, count, offsets, onRoom, subscribe } from '../lib/sdk.mjs';
-import { listen, sleep } from '../lib/until.mjs';
+import { listen, sleep, until } from '../lib/until.mjs';
 
 for (const how of WAYS) {
   describe(how.way, { concurrency: 4 }, () => {
@@ -38,7 +38,7 @@ for (const how of WAYS) {
         assert.ok(received.length >= 2 && received.every(({ isBinary }) => isBinary === binary));
       } else {
         assert.equal(sent.length, 0, 'no WebSocket was opened');
-        assert.ok(fetched.some(({ path, status }) => path === '/emulation' && status === 204));
+        await until('the command was posted', () => fetched.some(({ path, status }) => path === '/emulation' && status === 204));
         const stream = fetched.find(({ path }) => path === '/connection/http_stream');
         if (how.transport === 'http_stream') {
           assert.match(stream.type, how.format === 'protobuf' ? /^application\/octet-stream/ : /^application\/json/);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { layCable } from '../lib/cable.mjs';
-import { addRoom, leave, makeRoom, post, register } from '../lib/people.mjs';
+import { addRoom, call, leave, makeRoom, post, register } from '../lib/people.mjs';
 import { WAYS, clientsOf, failing, onRoom, subscribe } from '../lib/sdk.mjs';
 import { BASE } from '../lib/server.mjs';
 import { fromBytes, listen, until } from '../lib/until.mjs';
@@ -26,14 +26,15 @@ async function look(client, channel, options) {
 }
 
 describe('maps', { concurrency: 4 }, () => {
-  let ada, bo, cy;
+  let ada, bo;
   before(async () => {
-    [ada, bo, cy] = await Promise.all(['Ada', 'Bo', 'Cy'].map((name) => register(name)));
+    [ada, bo] = await Promise.all(['Ada', 'Bo'].map((name) => register(name)));
   });
 
   for (const how of WAYS) {
     test(`${how.way}: presence shows who is here, who comes, who is away and who goes`, async (t) => {
       const clients = clientsOf(t);
+      const [bo, cy] = [await register('Bo'), await register('Cy')];
       const place = await makeRoom(ada, bo, cy);
       const his = await clients.connect(how, bo);
       await subscribe(his, onRoom(place));
@@ -58,6 +59,7 @@ describe('maps', { concurrency: 4 }, () => {
 
     test(`${how.way}: a map that was cut off catches up by its changes, without a new snapshot`, async (t) => {
       const clients = clientsOf(t);
+      const [bo, cy] = [await register('Bo'), await register('Cy')];
       const place = await makeRoom(ada, bo, cy);
       const his = await clients.connect(how, bo);
       await subscribe(his, onRoom(place));
@@ -83,16 +85,17 @@ describe('maps', { concurrency: 4 }, () => {
 
     test(`${how.way}: unread counts follow messages, mentions and reading, and go with the room`, async (t) => {
       const clients = clientsOf(t);
-      const place = await makeRoom(ada, bo);
+      const bob = await register('Bob');
+      const place = await makeRoom(ada, bob);
       const [first] = await post(ada, place, 'before anybody looks');
-      const his = await clients.connect(how, bo);
-      const { view, ear } = await look(his, `unread:${bo.id}`);
+      const his = await clients.connect(how, bob);
+      const { view, ear } = await look(his, `unread:${bob.id}`);
       const state = () => view.get(place.id);
       assert.ok(state(), 'the room is in the snapshot');
       assert.equal(state().last_offset, first);
       const unread = state().unread;
 
-      await post(ada, place, 'one more', `and @${bo.handle}`);
+      await post(ada, place, 'one more', `and @${bob.handle}`);
       await until('both are counted', () => state().unread === unread + 2 && state().mentions === 1);
       const [top] = await post(ada, place, 'the last');
       await until('it is counted', () => state().last_offset === top);
@@ -100,7 +103,7 @@ describe('maps', { concurrency: 4 }, () => {
       await until('it is read', () => state().read_offset === top && state().unread === 0 && state().mentions === 0);
       await his.rpc('room.mute', { room_id: place.id, muted: true });
       await until('it is muted', () => state().muted === true);
-      await leave(bo, place);
+      await leave(bob, place);
       await until('the room is gone', () => !view.has(place.id));
       assert.ok(ear.of('update').some(({ key, removed }) => key === place.id && removed));
     });
@@ -109,9 +112,9 @@ describe('maps', { concurrency: 4 }, () => {
       const clients = clientsOf(t);
       const who = await register('Dee');
       const place = await makeRoom(who);
-      const rooms = [place.id];
-      for (let i = 0; i < 6; i += 1) rooms.push((await addRoom(who, place.community)).id);
-      for (const id of rooms) await post(who, { id }, 'so that there is something to count');
+      for (let i = 0; i < 6; i += 1) await addRoom(who, place.community);
+      const rooms = (await call('GET', '/v1/me/rooms', { token: who.token })).items.map(({ id }) => id);
+      assert.ok(rooms.length >= 7);
       const client = await clients.connect(how, who);
       const { ear, view } = await look(client, `unread:${who.id}`, { pageSize: 2 });
       const keys = ear.of('sync')[0].entries.map(({ key }) => key);
