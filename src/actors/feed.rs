@@ -5,24 +5,24 @@
 //! a socket under it. R3: the ring answers recoveries before Postgres does.
 //! R6: a ring holds at most `limits.ring.events` or `.room` bytes, all rings `.node` bytes, least recently used out first.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+mod entry;
+mod registry;
 
-use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use entry::{Entry, calls_person, publication};
+pub use registry::Feeds;
 
 use super::hub::{Delivery, HubSender};
 use crate::config::Ring;
 use crate::infra::bus::{StreamEvent, StreamId};
-use crate::kernel::{TenantId, UserId, rng};
-use crate::protocol::{Channel, Format, Publication, encode_publication_push};
+use crate::kernel::{TenantId, rng};
+use crate::protocol::Channel;
 
 /// Events that may wait for one before them; beyond it the store is asked at once.
 const EARLY_MAX: usize = 1_024;
-/// Parts of the registry, so that threads seldom meet at one lock.
-const SHARDS: usize = 64;
-/// What an entry weighs beside its body: the allocation, the encoded copies' headers.
-const ENTRY_OVERHEAD: usize = 192;
 
 /// A channel of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,46 +50,6 @@ impl FeedKey {
             Channel::User(id) => Some(StreamId::User(id.into())),
             Channel::Typing(_) | Channel::Unread(_) | Channel::Presence(_) => None,
         }
-    }
-}
-
-/// One event or one change of a map, encoded at most once per format however many read it.
-#[derive(Debug)]
-pub struct Entry {
-    pub event: StreamEvent,
-    /// The map's key that it sets or removes; empty in a stream.
-    pub key: Box<str>,
-    pub removed: bool,
-    pushes: [OnceLock<Bytes>; 2],
-}
-
-impl Entry {
-    fn new(event: StreamEvent) -> Arc<Self> {
-        Self::keyed(event, "", false)
-    }
-
-    fn keyed(event: StreamEvent, key: &str, removed: bool) -> Arc<Self> {
-        Arc::new(Self { event, key: key.into(), removed, pushes: Default::default() })
-    }
-
-    /// The push that carries it on `channel`.
-    pub fn push(&self, channel: &str, format: Format) -> Bytes {
-        let slot = match format {
-            Format::Json => &self.pushes[0],
-            Format::Protobuf => &self.pushes[1],
-        };
-        slot.get_or_init(|| encode_publication_push(format, channel, self.publication())).clone()
-    }
-
-    /// The entry as the protocol's publication.
-    #[must_use]
-    pub fn publication(&self) -> Publication {
-        Publication { key: self.key.to_string(), removed: self.removed, ..publication(&self.event) }
-    }
-
-    fn weight(&self) -> usize {
-        // Body, and one encoded copy per format that will be asked for.
-        self.event.body.len() * 3 + self.key.len() + ENTRY_OVERHEAD
     }
 }
 
@@ -131,6 +91,8 @@ struct State {
     ring: VecDeque<Arc<Entry>>,
     bytes: usize,
     early: BTreeMap<u64, Arc<Entry>>,
+    /// Bodies of removed content whose events have not been delivered yet: they may still come with what was removed.
+    blanked: BTreeMap<u64, Arc<str>>,
     /// A map's present entries.
     map: BTreeMap<Box<str>, Arc<Entry>>,
     /// Bit per worker that has subscribers.
@@ -190,6 +152,7 @@ impl Feed {
             None => {
                 state.position = Some((Arc::from(epoch), top));
                 state.early = state.early.split_off(&(top + 1));
+                state.blanked = state.blanked.split_off(&(top + 1));
                 self.flush(&mut state);
                 Accepted::Done
             }
@@ -237,7 +200,11 @@ impl Feed {
                 std::cmp::Ordering::Less => drop(entry.remove()),
                 std::cmp::Ordering::Equal => {
                     *top += 1;
-                    due.push(entry.remove());
+                    let entry = entry.remove();
+                    due.push(match state.blanked.remove(top) {
+                        Some(body) => Entry::new(StreamEvent { body, ..entry.event.clone() }),
+                        None => entry,
+                    });
                 }
             }
         }
@@ -324,6 +291,12 @@ impl Feed {
         }
     }
 
+    /// The first offset that the ring still has.
+    #[must_use]
+    pub fn oldest(&self) -> Option<u64> {
+        self.lock().ring.front().map(|entry| entry.event.offset)
+    }
+
     /// Position and what was missed since `offset`, if a position is known.
     #[must_use]
     pub fn since(&self, offset: u64) -> Option<Snapshot> {
@@ -338,10 +311,19 @@ impl Feed {
         Some(Snapshot { epoch, top, missed })
     }
 
-    /// Replaces the bodies of removed content, so that no recovery from the ring brings it back.
+    /// Replaces the bodies of removed content, so that no recovery from the ring brings it back. News of a removal may overtake that of
+    /// what was removed.
     pub fn blank(&self, events: &[(u64, Arc<str>)]) {
         let mut state = self.lock();
+        let top = state.position.as_ref().map_or(0, |(_, top)| *top);
         for (offset, body) in events {
+            if *offset > top {
+                state.blanked.insert(*offset, Arc::clone(body));
+                while state.blanked.len() > EARLY_MAX {
+                    state.blanked.pop_first();
+                }
+                continue;
+            }
             let first = state.ring.front().map_or(u64::MAX, |entry| entry.event.offset);
             let slot = offset.checked_sub(first).and_then(|index| usize::try_from(index).ok());
             if let Some(entry) = slot.and_then(|index| state.ring.get_mut(index)) {
@@ -369,115 +351,5 @@ impl Drop for Feed {
     }
 }
 
-/// All channels that this node holds.
-pub struct Feeds {
-    shards: Vec<RwLock<HashMap<FeedKey, Arc<Feed>>>>,
-    clock: AtomicU64,
-    bytes: Arc<AtomicUsize>,
-    limits: Arc<Ring>,
-    hubs: Arc<[HubSender]>,
-}
-
-impl Feeds {
-    #[must_use]
-    pub fn new(limits: Ring, hubs: Arc<[HubSender]>) -> Self {
-        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self { shards, clock: AtomicU64::new(0), bytes: Arc::default(), limits: Arc::new(limits), hubs }
-    }
-
-    fn shard(&self, key: &FeedKey) -> &RwLock<HashMap<FeedKey, Arc<Feed>>> {
-        // UUIDv7: the last bytes are random.
-        let byte = usize::from(key.channel.id().as_bytes()[15]);
-        &self.shards[byte % SHARDS]
-    }
-
-    /// The stream, if this node holds it.
-    #[must_use]
-    pub fn find(&self, key: &FeedKey) -> Option<Arc<Feed>> {
-        let feed = self.shard(key).read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
-        feed.used_at.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        Some(feed)
-    }
-
-    /// The stream; begins to hold it.
-    #[must_use]
-    pub fn get_or_insert(&self, key: FeedKey) -> Arc<Feed> {
-        if let Some(feed) = self.find(&key) {
-            return feed;
-        }
-        let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            Arc::new(Feed {
-                key,
-                channel: key.channel.to_string(),
-                state: Mutex::default(),
-                announced_to: AtomicUsize::new(0),
-                used_at: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
-                bytes_node: Arc::clone(&self.bytes),
-                limits: Arc::clone(&self.limits),
-                hubs: Arc::clone(&self.hubs),
-            })
-        };
-        Arc::clone(shard.entry(key).or_insert_with(new))
-    }
-
-    /// Feeds with subscribers here: those whose position must be compared with the store.
-    #[must_use]
-    pub fn heard(&self) -> Vec<Arc<Feed>> {
-        self.all().into_iter().filter(|feed| feed.is_heard()).collect()
-    }
-
-    fn all(&self) -> Vec<Arc<Feed>> {
-        let read = |shard: &RwLock<HashMap<FeedKey, Arc<Feed>>>| {
-            shard.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>()
-        };
-        self.shards.iter().flat_map(read).collect()
-    }
-
-    /// Bytes of all rings.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Keeps the node's bound: while rings weigh too much, the least recently used are emptied; streams that nobody else holds and
-    /// nobody hears go altogether once they are beyond `held_max`.
-    pub fn shed(&self, held_max: usize) {
-        let mut all = self.all();
-        let over = self.bytes() > self.limits.node.as_usize();
-        if !over && all.len() <= held_max {
-            return;
-        }
-        all.sort_by_key(|feed| feed.used_at.load(Ordering::Relaxed));
-        let mut excess = all.len().saturating_sub(held_max);
-        for feed in all {
-            let over = self.bytes() > self.limits.node.as_usize();
-            if !over && excess == 0 {
-                break;
-            }
-            if over {
-                feed.drop_ring();
-            }
-            if !feed.is_heard() {
-                let mut shard = self.shard(&feed.key).write().unwrap_or_else(PoisonError::into_inner);
-                // Held by the map and by this loop: nobody else can find it before the lock is free again.
-                if Arc::strong_count(&feed) == 2 && !feed.is_heard() {
-                    shard.remove(&feed.key);
-                    excess = excess.saturating_sub(1);
-                }
-            }
-        }
-    }
-}
-
-/// An event of the store as the protocol's publication.
-#[must_use]
-pub fn publication(event: &StreamEvent) -> Publication {
-    Publication { data: Bytes::copy_from_slice(event.body.as_bytes()), offset: event.offset, ..Publication::default() }
-}
-
-/// Whether an event calls this person, by name or by one of these groups.
-#[must_use]
-pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
-    event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
-}
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use super::feed::{Entry, Feed, FeedKey};
 use super::live::Live;
 use super::session::{Client, Subscription};
 use crate::kernel::{RoomId, TenantId, UserId};
-use crate::protocol::{Channel, Disconnect, Format, Unsubscribe};
+use crate::protocol::{Channel, Disconnect, Format};
 
 /// Deliveries that may wait for one worker. Full: entries are read from rings again, decisions become a check of everybody.
 const QUEUE_MAX: usize = 8_192;
@@ -85,6 +85,14 @@ impl HubSender {
     #[must_use]
     pub fn try_deliver(&self, delivery: Delivery) -> bool {
         self.queue.try_send(delivery).is_ok()
+    }
+}
+
+#[cfg(test)]
+impl HubReceiver {
+    /// What has been handed over, if anything.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        self.queue.try_recv().ok()
     }
 }
 
@@ -327,15 +335,17 @@ impl Hub {
 
 impl Listeners {
     fn catch_up(&mut self) {
-        let Some(last) = self.last else { return };
-        let Some(snapshot) = self.feed.since(last) else { return };
+        // Before the first delivery nobody knows what was lost: everything that the ring has is offered, and each subscription takes what
+        // comes next for it.
+        let last = self.last.or_else(|| self.feed.oldest().map(|oldest| oldest.saturating_sub(1)));
+        let Some(snapshot) = last.and_then(|last| self.feed.since(last)) else { return };
         if let Some(missed) = snapshot.missed {
             for entry in &missed {
                 self.subscriptions.iter().for_each(|s| s.deliver(&self.feed.channel, entry));
             }
         } else {
             // The ring has moved on: each subscriber recovers from its own position.
-            self.subscriptions.iter().for_each(|s| s.end(Unsubscribe::Insufficient));
+            self.subscriptions.iter().for_each(|s| s.lose_track());
         }
         self.last = Some(snapshot.top);
     }

@@ -95,7 +95,8 @@ impl Room {
         let posts: Vec<Post> = self.waiting.drain(..count).collect();
         let drafts = posts.iter().map(|post| Arc::clone(&post.draft)).collect();
         let Some(answers) = self.live.writers.submit(self.tenant, self.id, drafts) else {
-            posts.into_iter().for_each(|post| answer(post, Err(Error::Busy)));
+            // Those behind them would wait until somebody posts again.
+            posts.into_iter().chain(self.waiting.drain(..)).for_each(|post| answer(post, Err(Error::Busy)));
             return;
         };
         self.busy = true;

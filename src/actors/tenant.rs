@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
+use super::directory::Seat;
 use super::lifeline::{self, End, Lifeline};
-use super::live::{Live, Seat};
+use super::live::Live;
 use super::room::Room;
 use crate::kernel::{RoomId, TenantId};
 
@@ -26,6 +27,12 @@ const IDLE_AFTER: Duration = Duration::from_secs(600);
 #[derive(Message)]
 #[rtype(result = "Option<Arc<Seat>>")]
 pub struct FindRoom(pub RoomId);
+
+/// Panic, to prove what happens then.
+#[cfg(feature = "faults")]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Panic;
 
 struct Child {
     generation: u64,
@@ -117,5 +124,15 @@ impl Handler<FindRoom> for Tenant {
             }
             None => Some(self.start(id, 1, 0, ctx)),
         }
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Handler<Panic> for Tenant {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "asked for by a test")]
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        panic!("a tenant's supervisor was asked to panic");
     }
 }

@@ -101,7 +101,7 @@ impl Client {
             }
         };
         match outcome {
-            Ok(Some(answer)) => self.answer(id, answer),
+            Ok(Some(answer)) => self.send(&Reply::answer(id, answer)),
             Ok(None) => {}
             Err(error) if id != 0 => self.refuse(id, error),
             Err(_) => {}

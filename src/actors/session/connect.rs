@@ -61,7 +61,7 @@ impl Client {
             time: self.hub.live.clock.now().timestamp_millis(),
             ..ConnectResult::default()
         };
-        self.answer(id, Answer::Connect(result));
+        self.send(&Reply::answer(id, Answer::Connect(result)));
         if let Some((subscription, top)) = live {
             subscription.go_live(top);
         }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{Client, Identity};
 use crate::actors::feed::FeedKey;
 use crate::protocol::subscription::{MapPhase, SubscriptionType};
-use crate::protocol::{Answer, Channel, ErrorBody, ErrorCode, Publication, SubscribeRequest, SubscribeResult};
+use crate::protocol::{Answer, Channel, ErrorBody, ErrorCode, Publication, Reply, SubscribeRequest, SubscribeResult};
 
 /// Entries of a page of state.
 const PAGE: usize = 500;
@@ -59,7 +59,7 @@ impl Client {
             cursor,
             ..SubscribeResult::default()
         };
-        self.answer(id, Answer::Subscribe(result));
+        self.send(&Reply::answer(id, Answer::Subscribe(result)));
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Client {
             was_recovering: request.recover,
             ..SubscribeResult::default()
         };
-        self.answer(id, Answer::Subscribe(result));
+        self.send(&Reply::answer(id, Answer::Subscribe(result)));
         subscription.go_live(snapshot.top);
         Ok(())
     }

@@ -7,6 +7,8 @@
 mod commands;
 mod connect;
 pub mod emulated;
+#[cfg(feature = "faults")]
+mod faults;
 mod maps;
 mod outbox;
 mod rpc;
@@ -34,7 +36,7 @@ use super::hub::Hub;
 use crate::config::Rate;
 use crate::kernel::{RoomId, Scope, TenantId, TenantRole, UserId};
 use crate::protocol::{
-    Answer, Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
+    Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
     decode_frame, encode_reply, ping,
 };
 
@@ -202,11 +204,7 @@ impl Client {
                 let next = client.queue.borrow_mut().pop_front();
                 let Some((command, weight)) = next else { break };
                 client.queued_bytes.set(client.queued_bytes.get().saturating_sub(weight));
-                // A client that does not take its answers gets no more of them.
-                std::future::poll_fn(|task| {
-                    if client.over.get() { std::task::Poll::Ready(()) } else { client.outbox.poll_room(task) }
-                })
-                .await;
+                client.outbox.room().await;
                 if client.over.get() {
                     break;
                 }
@@ -229,13 +227,9 @@ impl Client {
         });
     }
 
+    /// Answers a command. Pushes take [`Outbox::push`], whose bound they must keep.
     fn send(&self, reply: &Reply) {
-        self.outbox.push(encode_reply(self.format(), reply));
-    }
-
-    /// Sends what a command asked for, however large.
-    fn answer(&self, id: u32, answer: Answer) {
-        self.outbox.answer(encode_reply(self.format(), &Reply::answer(id, answer)));
+        self.outbox.reply(encode_reply(self.format(), reply));
     }
 
     fn refuse(&self, id: u32, error: impl Into<ErrorBody>) {
@@ -253,7 +247,6 @@ impl Client {
         if self.over.replace(true) {
             return;
         }
-        self.outbox.wake_answerer();
         // Whoever ends this may be walking over subscribers: they are taken away in a moment of their own.
         let client = Rc::clone(self);
         actix_web::rt::spawn(async move {
@@ -269,10 +262,12 @@ impl Client {
     /// The transport is gone: forgets the client.
     pub fn forget(self: &Rc<Self>) {
         self.finish();
+        self.outbox.abandon();
         let who = self.identity.borrow().as_ref().map(|identity| (identity.tenant, identity.user));
         self.hub.exit(self.number, who);
         if let Some((tenant, user)) = who {
             self.hub.live.admission.leave(tenant, user);
+            self.hub.live.presence.disconnect(tenant, user, self.id);
         }
     }
 

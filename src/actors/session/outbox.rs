@@ -1,15 +1,13 @@
 //! What waits to be written to one socket: encoded frames, shared with every other reader.
 //!
-//! R7: at most `limits.socket.outbox` bytes wait; beyond that the session closes as slow and what waited is freed at once. The
-//! transport is woken once while no wake is pending, and moves a bounded piece at a time, merged into one frame.
-//!
-//! What a client asked for (a recovery of up to 1 MiB, a page of history) is not held against it: such answers are let in whatever their
-//! size, and the client's next command waits until they are on their way. So what waits is the bound, half of it again, and one answer.
-//! Refused instead, a client that missed much would be closed for its own recovery, come back, and be closed again for ever.
+//! R7: at most `limits.socket.outbox` bytes wait; beyond that the session closes as slow and what waited is freed at once. One large
+//! reply may wait beside them, for it can be larger than the bound (a recovery is up to 1 MiB) and closing would never let its client
+//! catch up: the next command runs only when there is room again ([`Outbox::room`]), so there is one, however many are asked for.
+//! The transport is woken once while no wake is pending, and moves a bounded piece at a time, merged into one frame.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,22 +32,21 @@ pub struct Outbox {
     format: Format,
     bytes_max: usize,
     waiting: RefCell<VecDeque<Waiting>>,
-    /// Of pushes that wait.
+    /// Without the large reply.
     bytes: Cell<usize>,
-    /// Of answers that wait.
-    answer_bytes: Cell<usize>,
+    large_bytes: Cell<usize>,
     /// When the transport last took something, or when the first of what waits came.
     moved_at: Cell<Instant>,
     closing: Cell<Option<Disconnect>>,
     closing_since: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
-    /// Whoever wants to answer more.
-    room_waker: RefCell<Option<Waker>>,
+    asker: RefCell<Option<Waker>>,
+    is_abandoned: Cell<bool>,
 }
 
 struct Waiting {
     message: Bytes,
-    is_answer: bool,
+    is_large: bool,
 }
 
 impl Outbox {
@@ -59,18 +56,19 @@ impl Outbox {
             bytes_max,
             waiting: RefCell::default(),
             bytes: Cell::new(0),
-            answer_bytes: Cell::new(0),
+            large_bytes: Cell::new(0),
             moved_at: Cell::new(Instant::now()),
             closing: Cell::new(None),
             closing_since: Cell::new(None),
             waker: RefCell::default(),
-            room_waker: RefCell::default(),
+            asker: RefCell::default(),
+            is_abandoned: Cell::new(false),
         }
     }
 
     /// Queues an encoded message. Over the bound the session closes as slow instead.
     pub fn push(&self, message: Bytes) {
-        if self.closing.get().is_some() {
+        if self.is_over() {
             return;
         }
         let bytes = self.bytes.get() + message.len();
@@ -79,48 +77,50 @@ impl Outbox {
             return;
         }
         self.bytes.set(bytes);
-        self.queue(Waiting { message, is_answer: false });
+        self.append(Waiting { message, is_large: false });
     }
 
-    /// Queues what a command asked for, whatever its size; who calls has waited for [`Self::poll_room`] before.
-    pub fn answer(&self, message: Bytes) {
-        if self.closing.get().is_some() {
-            return;
+    /// Queues the answer to a command. A large one is taken whatever its size; see [`Outbox::room`].
+    pub fn reply(&self, message: Bytes) {
+        if message.len() <= self.large_from() {
+            return self.push(message);
         }
-        self.answer_bytes.set(self.answer_bytes.get() + message.len());
-        self.queue(Waiting { message, is_answer: true });
+        if !self.is_over() {
+            self.large_bytes.set(self.large_bytes.get() + message.len());
+            self.append(Waiting { message, is_large: true });
+        }
     }
 
-    fn queue(&self, one: Waiting) {
+    /// A command runs while no more than this waits, so that its reply always fits beside what is pushed meanwhile.
+    const fn large_from(&self) -> usize {
+        self.bytes_max / 4
+    }
+
+    /// Nothing is taken any more.
+    fn is_over(&self) -> bool {
+        self.closing.get().is_some() || self.is_abandoned.get()
+    }
+
+    fn append(&self, message: Waiting) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
             self.moved_at.set(Instant::now());
         }
-        waiting.push_back(one);
+        waiting.push_back(message);
         drop(waiting);
         self.wake();
     }
 
-    /// Ready once the reader has taken most of what it asked for before.
-    pub fn poll_room(&self, task: &mut Context<'_>) -> Poll<()> {
-        if self.answer_bytes.get() <= self.bytes_max / 2 {
-            return Poll::Ready(());
-        }
-        *self.room_waker.borrow_mut() = Some(task.waker().clone());
-        Poll::Pending
-    }
-
-    /// Lets whoever waits for room look again.
-    pub fn wake_answerer(&self) {
-        if let Some(waker) = self.room_waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-
-    fn took(&self, one: Waiting) -> Bytes {
-        let counter = if one.is_answer { &self.answer_bytes } else { &self.bytes };
-        counter.set(counter.get().saturating_sub(one.message.len()));
-        one.message
+    /// Waits until a further command may run: earlier replies have been moved on, or the session closes.
+    pub async fn room(&self) {
+        std::future::poll_fn(|task| {
+            if self.bytes() <= self.large_from() || self.is_over() {
+                return Poll::Ready(());
+            }
+            *self.asker.borrow_mut() = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Asks the transport to close. What still waits is dropped when the reader is too slow for it, else sent first.
@@ -131,11 +131,29 @@ impl Outbox {
         self.closing.set(Some(why));
         self.closing_since.set(Some(Instant::now()));
         if why == Disconnect::Slow {
-            self.waiting.borrow_mut().clear();
-            self.bytes.set(0);
-            self.answer_bytes.set(0);
+            self.drop_waiting();
         }
         self.wake();
+        self.wake_asker();
+    }
+
+    /// The transport is gone: nothing will be moved any more.
+    pub fn abandon(&self) {
+        self.is_abandoned.set(true);
+        self.drop_waiting();
+        self.wake_asker();
+    }
+
+    fn drop_waiting(&self) {
+        self.waiting.borrow_mut().clear();
+        self.bytes.set(0);
+        self.large_bytes.set(0);
+    }
+
+    fn wake_asker(&self) {
+        if let Some(asker) = self.asker.borrow_mut().take() {
+            asker.wake();
+        }
     }
 
     fn wake(&self) {
@@ -159,26 +177,29 @@ impl Outbox {
         let mut size = 0;
         let count = waiting
             .iter()
-            .take_while(|one| {
-                size += one.message.len();
+            .take_while(|waiting| {
+                size += waiting.message.len();
                 size <= MOVE_MAX
             })
             .count()
             .max(1);
+        for moved in waiting.range(..count) {
+            let counted = if moved.is_large { &self.large_bytes } else { &self.bytes };
+            counted.set(counted.get().saturating_sub(moved.message.len()));
+        }
         let frame = if count == 1 {
-            waiting.pop_front().map(|one| self.took(one)).unwrap_or_default()
+            waiting.pop_front().map(|waiting| waiting.message).unwrap_or_default()
         } else {
-            let messages: Vec<Bytes> = waiting.drain(..count).map(|one| self.took(one)).collect();
+            let messages: Vec<Bytes> = waiting.drain(..count).map(|waiting| waiting.message).collect();
             join(self.format, &messages)
         };
         // An idle connection should not keep the memory of its busiest moment.
         if waiting.is_empty() && waiting.capacity() > 64 {
             waiting.shrink_to(8);
         }
+        drop(waiting);
         self.moved_at.set(Instant::now());
-        if self.answer_bytes.get() <= self.bytes_max / 2 {
-            self.wake_answerer();
-        }
+        self.wake_asker();
         Next::Frame(frame)
     }
 
@@ -196,49 +217,9 @@ impl Outbox {
 
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
-        self.bytes.get() + self.answer_bytes.get()
+        self.bytes.get() + self.large_bytes.get()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MAX: usize = 1_024;
-
-    fn outbox() -> Outbox {
-        Outbox::new(Format::Json, MAX)
-    }
-
-    fn has_room(outbox: &Outbox) -> bool {
-        outbox.poll_room(&mut Context::from_waker(Waker::noop())).is_ready()
-    }
-
-    fn bytes(n: usize) -> Bytes {
-        vec![b'x'; n].into()
-    }
-
-    #[test]
-    fn pushes_over_the_bound_close_it_and_free_what_waited() {
-        let outbox = outbox();
-        outbox.push(bytes(MAX));
-        assert_eq!(outbox.closing(), None);
-        outbox.push(bytes(1));
-        assert_eq!((outbox.closing(), outbox.bytes()), (Some(Disconnect::Slow), 0));
-    }
-
-    #[test]
-    fn an_answer_is_let_in_whatever_its_size_and_the_next_waits_until_it_has_gone() {
-        let outbox = outbox();
-        assert!(has_room(&outbox));
-        outbox.answer(bytes(10 * MAX));
-        // What others say meanwhile has the whole bound to itself.
-        outbox.push(bytes(MAX));
-        assert_eq!(outbox.closing(), None);
-        assert!(!has_room(&outbox));
-        assert!(matches!(outbox.next(), Next::Frame(frame) if frame.len() == 10 * MAX));
-        assert!(has_room(&outbox));
-        assert!(matches!(outbox.next(), Next::Frame(frame) if frame.len() == MAX));
-        assert_eq!(outbox.bytes(), 0);
-    }
-}
+mod tests;

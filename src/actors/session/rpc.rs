@@ -151,6 +151,9 @@ pub(super) async fn call(
             live.presence.set_status(live, scope.tenant, scope.user, client.id, status);
             Ok(json!({}))
         }
+        #[cfg(feature = "faults")]
+        _ => super::faults::call(live, identity.tenant, method, data).await,
+        #[cfg(not(feature = "faults"))]
         _ => Err(ErrorCode::MethodNotFound.into()),
     }
 }

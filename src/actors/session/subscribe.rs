@@ -44,7 +44,7 @@ impl Client {
         match (channel.kind().shape, kind) {
             (Shape::Stream | Shape::Ephemeral, SubscriptionType::Stream) => {
                 let (subscription, result, top) = self.prepare_stream(&identity, channel, request).await?;
-                self.answer(id, Answer::Subscribe(result));
+                self.send(&Reply::answer(id, Answer::Subscribe(result)));
                 subscription.go_live(top);
                 self.appear(&identity, &subscription);
                 Ok(())
@@ -75,6 +75,8 @@ impl Client {
         let subscription = self.enter_channel(identity, channel, request.join_leave).await?;
         let prepared = self.stream_reply(identity, &subscription, request).await;
         match prepared {
+            // A change of rights has ended it meanwhile: asked again, the client hears how it stands now.
+            Ok(_) if !self.holds(&subscription) => Err(ErrorCode::Internal.into()),
             Ok((result, top)) => Ok((subscription, result, top)),
             Err(error) => {
                 self.remove_subscription(channel);
@@ -176,8 +178,27 @@ impl Client {
         removed.is_some()
     }
 
+    /// Whether the subscription is still the client's.
+    pub(super) fn holds(&self, subscription: &Rc<Subscription>) -> bool {
+        self.subscriptions.borrow().get(&subscription.channel).is_some_and(|held| Rc::ptr_eq(held, subscription))
+    }
+
+    /// Ends a subscription that has lost entries; the client subscribes again by itself, from its own position.
+    pub(super) fn end_broken(self: &Rc<Self>, subscription: &Rc<Subscription>) {
+        if !self.holds(subscription) {
+            return;
+        }
+        // The SDK does not renew a subscription that the server made; a new connection recovers it.
+        if matches!(subscription.channel, Channel::User(_)) {
+            return self.close(crate::protocol::Disconnect::InsufficientState);
+        }
+        if self.remove_subscription(subscription.channel) {
+            self.send(&Reply::unsubscribed(subscription.channel.to_string(), Unsubscribe::Insufficient));
+        }
+    }
+
     /// The server ends a subscription and says so.
-    pub(in crate::actors) fn end_subscription(self: &Rc<Self>, channel: Channel, why: Unsubscribe) {
+    pub(super) fn end_subscription(self: &Rc<Self>, channel: Channel, why: Unsubscribe) {
         let live = self.subscriptions.borrow().get(&channel).is_some_and(|s| s.is_live());
         // One that is still being prepared is refused by its own reply.
         if self.remove_subscription(channel) && live {
@@ -199,7 +220,7 @@ impl Client {
     /// Counts a live subscription to a room as being here.
     fn appear(self: &Rc<Self>, identity: &Identity, subscription: &Rc<Subscription>) {
         if let Channel::Room(room) = subscription.channel
-            && self.subscriptions.borrow().get(&subscription.channel).is_some_and(|s| Rc::ptr_eq(s, subscription))
+            && self.holds(subscription)
             && !subscription.present.replace(true)
         {
             self.hub.live.presence.join(&self.hub.live, identity, room.into(), self.id);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Client, Outbox};
 use crate::actors::feed::{Entry, Feed};
-use crate::protocol::{Channel, Format, Unsubscribe};
+use crate::protocol::{Channel, Format};
 
 /// Entries that may wait while a subscription is being prepared.
 const BUFFER_MAX: usize = 2_048;
@@ -18,8 +18,9 @@ enum State {
     Buffering(Vec<Arc<Entry>>),
     /// Entries after this offset are pushed.
     Live(u64),
-    /// More came than could be kept; the client has to subscribe again.
-    Overflown,
+    /// An entry is missing between what the client has and what came: whatever followed would hide the gap from it, so nothing does, and
+    /// the client subscribes again from its own position.
+    Broken,
 }
 
 /// A subscription; the hub holds it beside the client.
@@ -74,38 +75,44 @@ impl Subscription {
     }
 
     /// Hands an entry on, once and in order; offset 0 is for whoever listens now.
-    pub(in crate::actors) fn deliver(&self, channel: &str, entry: &Arc<Entry>) {
+    pub(in crate::actors) fn deliver(self: &Rc<Self>, channel: &str, entry: &Arc<Entry>) {
+        let offset = entry.event.offset;
         let mut state = self.state.borrow_mut();
         match &mut *state {
             State::Buffering(waiting) if waiting.len() < BUFFER_MAX => waiting.push(Arc::clone(entry)),
-            State::Buffering(_) => *state = State::Overflown,
-            State::Live(last) => {
-                let offset = entry.event.offset;
-                if offset == 0 || offset > *last {
-                    *last = (*last).max(offset);
-                    self.outbox.push(entry.push(channel, self.format));
-                }
+            State::Buffering(_) => *state = State::Broken,
+            State::Live(_) if offset == 0 => self.outbox.push(entry.push(channel, self.format)),
+            State::Live(last) if offset == *last + 1 => {
+                *last = offset;
+                self.outbox.push(entry.push(channel, self.format));
             }
-            State::Overflown => {}
+            State::Live(last) if offset <= *last => {}
+            State::Live(_) => {
+                drop(state);
+                self.lose_track();
+            }
+            State::Broken => {}
         }
     }
 
     /// The reply, which covers everything up to `top`, has been queued: what waited follows, then everything as it comes.
-    pub(super) fn go_live(&self, top: u64) {
+    pub(super) fn go_live(self: &Rc<Self>, top: u64) {
         let before = self.state.replace(State::Live(top));
         match before {
             State::Buffering(waiting) => waiting.iter().for_each(|entry| self.deliver(&self.feed.channel, entry)),
             State::Live(_) => {}
-            State::Overflown => self.end(Unsubscribe::Insufficient),
+            State::Broken => self.lose_track(),
         }
     }
 
-    /// The server ends it; a code of 2500 and up makes the client subscribe again, from its own position.
-    pub(in crate::actors) fn end(&self, why: Unsubscribe) {
-        // The caller may be walking over the hub's subscribers.
-        if let Some(client) = self.client() {
-            let channel = self.channel;
-            actix_web::rt::spawn(async move { client.end_subscription(channel, why) });
+    /// Entries were lost on the way to this subscription: the client has to subscribe again.
+    pub(in crate::actors) fn lose_track(self: &Rc<Self>) {
+        // The caller may be walking over the hub's subscribers. A client that has not had its reply is told after it.
+        if matches!(self.state.replace(State::Broken), State::Live(_))
+            && let Some(client) = self.client()
+        {
+            let subscription = Rc::clone(self);
+            actix_web::rt::spawn(async move { client.end_broken(&subscription) });
         }
     }
 }

@@ -1,0 +1,40 @@
+//! RPC that breaks things on purpose, for the tests; only in programs built with the feature `faults`.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::commands::parse;
+use crate::actors::live::Live;
+use crate::actors::{room, tenant};
+use crate::kernel::{RoomId, TenantId};
+use crate::protocol::{ErrorBody, ErrorCode};
+
+#[derive(Deserialize)]
+struct OnRoom {
+    room_id: RoomId,
+}
+
+/// Calls one of the methods that break things.
+pub(super) async fn call(live: &Arc<Live>, tenant: TenantId, method: &str, data: &[u8]) -> Result<Value, ErrorBody> {
+    match method {
+        "faults.room" => {
+            let OnRoom { room_id } = parse(data)?;
+            let seat = live.find_room(tenant, room_id).await.ok_or(ErrorCode::TooManyRequests)?;
+            Ok(json!({ "generation": seat.generation }))
+        }
+        "faults.panic_room" => {
+            let OnRoom { room_id } = parse(data)?;
+            let seat = live.find_room(tenant, room_id).await.ok_or(ErrorCode::TooManyRequests)?;
+            seat.addr.try_send(room::Panic).map_err(|_| ErrorCode::TooManyRequests)?;
+            Ok(json!({ "generation": seat.generation }))
+        }
+        "faults.panic_tenant" => {
+            let supervisor = live.directory.find_tenant(tenant).ok_or(ErrorCode::TooManyRequests)?;
+            supervisor.try_send(tenant::Panic).map_err(|_| ErrorCode::TooManyRequests)?;
+            Ok(json!({}))
+        }
+        _ => Err(ErrorCode::MethodNotFound.into()),
+    }
+}
