@@ -17,12 +17,7 @@ struct OnRoom {
 }
 
 /// Calls one of the methods that break things.
-pub(super) async fn call(
-    live: &Arc<Live>,
-    tenant: TenantId,
-    method: &str,
-    data: &[u8],
-) -> Result<Value, ErrorBody> {
+pub(super) async fn call(live: &Arc<Live>, tenant: TenantId, method: &str, data: &[u8]) -> Result<Value, ErrorBody> {
     match method {
         "faults.room" => {
             let OnRoom { room_id } = parse(data)?;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Client, Outbox};
 use crate::actors::feed::{Entry, Feed};
-use crate::protocol::{Channel, Format, Unsubscribe};
+use crate::protocol::{Channel, Format};
 
 /// Entries that may wait while a subscription is being prepared.
 const BUFFER_MAX: usize = 2_048;
