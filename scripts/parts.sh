@@ -1,8 +1,11 @@
 # The parts of ./dev test. Each prints what it does, and fails if what it checks does not hold. Sourced by ./dev.
+#
+# All build the whole workspace with the same features: another choice would build every dependency once more.
+readonly EVERYTHING=(--locked --workspace --features rialto/faults)
 
 part_format() { cargo fmt --all --check; }
 
-part_clippy() { offline_unless_env cargo clippy --locked --workspace --all-targets --all-features -- -D warnings; }
+part_clippy() { offline_unless_env cargo clippy "${EVERYTHING[@]}" --all-targets -- -D warnings; }
 
 part_licences() { cargo deny --all-features check bans licenses sources; }
 
@@ -21,17 +24,17 @@ part_queries() {
     diff -rq .sqlx "$WORK/sqlx" || { echo ".sqlx is out of date: run ./dev prepare and commit it" && return 1; }
 }
 
-part_unit() { offline_unless_env cargo test --locked --workspace --lib --bins; }
+part_unit() { offline_unless_env cargo test "${EVERYTHING[@]}" --lib --bins; }
 
 part_rust() {
     with_postgres
-    offline_unless_env cargo test --locked --workspace --features rialto/faults --no-fail-fast
+    offline_unless_env cargo test "${EVERYTHING[@]}" --no-fail-fast
 }
 
 # The server that tests in other languages talk to: RIALTO_URL, RIALTO_RESTART_CMD (kills it and starts it again), RIALTO_BIN for those
 # that start their own. Gone when the part ends.
 start_server() {
-    offline_unless_env cargo build --locked --features faults --bin rialto
+    offline_unless_env cargo build "${EVERYTHING[@]}" --bin rialto
     RIALTO_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/rialto")
     local dir=$WORK/server-$1
     mkdir -p "$dir"
@@ -69,7 +72,7 @@ part_clients() {
 }
 
 part_docs() {
-    RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" offline_unless_env cargo doc --quiet --locked --no-deps --workspace
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" offline_unless_env cargo doc --quiet "${EVERYTHING[@]}" --no-deps
     check_scripts
     [ ! -x scripts/proof ] || scripts/proof
 }

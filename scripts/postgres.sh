@@ -137,7 +137,7 @@ queries_anew() {
     # Only what is compiled is written, so everything must be compiled once more; the macros look at no file's content.
     find src tests -name '*.rs' -exec touch -c {} + 2>/dev/null || true
     SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$dir DATABASE_URL=$(postgres_url "$home" rialto_owner rialto_queries) \
-        cargo check --quiet -p rialto --all-targets --features faults
+        cargo check --quiet "${EVERYTHING[@]}" --all-targets
 }
 
 # Builds from .sqlx unless somebody has set up a database for it.

@@ -15,14 +15,14 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
 use crate::actors::live::{Live, Parts};
-use crate::config::{Config, StoreUrls};
+use crate::config::{Config, StoreUrls, Transport};
 use crate::domain::identity::{Accounts, Directory, Hasher, Keys, MasterKey};
 use crate::domain::tenancy::{Tenants, verbs};
 use crate::http::connection::PeerSocket;
 use crate::http::{self, Edge};
 use crate::infra::bus::Bus;
 use crate::infra::pg::{Db, Pg};
-use crate::kernel::Clock;
+use crate::kernel::{Clock, rng};
 
 /// What the kernel may hold unsent for one socket; together with the outbox it bounds what a dead reader costs (R7).
 const SEND_BUFFER: usize = 128 * 1024;
@@ -44,11 +44,11 @@ pub struct Node {
     pub server: Server,
 }
 
-/// Serves until a signal says stop. The store is up and migrated.
+/// Serves until a signal says stop. The store is up and migrated; `announce` is called when the address is bound.
 ///
 /// # Errors
 /// When a part can not be built, or the address not be bound.
-pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
+pub fn serve(config: &Config, urls: &StoreUrls, announce: impl FnOnce(&Edge)) -> Result<(), Failure> {
     let workers = config.server.worker_count();
     let database = Builder::new_multi_thread().worker_threads(workers).thread_name("rialto-db").enable_all().build()?;
     let config = Arc::new(config.clone());
@@ -57,6 +57,7 @@ pub fn serve(config: &Config, urls: &StoreUrls) -> Result<(), Failure> {
     let outcome = System::new().block_on(async {
         let node = assemble(Arc::clone(&config), Clock::System, db).await?;
         tracing::info!(listen = %config.server.listen, url = config.server.public_url(), "serving");
+        announce(&node.edge);
         until_stopped(node.server, &node.edge.live, &config).await
     });
     database.block_on(pg.close());
@@ -96,7 +97,9 @@ pub async fn assemble(config: Arc<Config>, clock: Clock, db: Db) -> Result<Node,
     });
     live.start(gap_requests);
     let (keys, hasher) = (accounts.keys(), accounts.hasher());
-    let edge = Data::new(Edge { config, clock, db, keys, hasher, directory, tenants, accounts, live });
+    let mail_page = config.server.demo && config.mail.transport == Transport::Sink;
+    let mail_page_token = mail_page.then(rng::token::<18>);
+    let edge = Data::new(Edge { config, clock, db, keys, hasher, directory, tenants, accounts, live, mail_page_token });
     edge.start();
     let (server, addresses) = listen(&edge, receivers)?;
     Ok(Node { edge, addresses, server })

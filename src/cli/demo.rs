@@ -14,6 +14,7 @@ use crate::domain::communities::names::{CommunityName, Description, Guidelines, 
 use crate::domain::communities::rooms::{self, NewCommunityRoom};
 use crate::domain::communities::views::JoinPolicy;
 use crate::domain::communities::{Error as CommunityError, RoomKind};
+use crate::domain::identity::demo::{PEOPLE, SLUG, WELL_KNOWN_PASSWORD};
 use crate::domain::identity::{Account, Accounts, DisplayName, Email, Handle, NewAccount, Password, Wanted};
 use crate::domain::messaging::MessageText;
 use crate::domain::messaging::post::{self, Draft};
@@ -22,20 +23,7 @@ use crate::domain::tenancy::{self, TenancyError};
 use crate::infra::pg::Pg;
 use crate::kernel::{Clock, CommunityId, RoomId, Scope, TenantId, TenantRole, rng};
 
-/// The password of everybody in a demo on a loopback address, where only this machine can use it.
-pub const WELL_KNOWN_PASSWORD: &str = "rialto-demo";
-const SLUG: &str = "demo";
 const COMMUNITY: &str = "Rialto Bridge";
-
-/// Handle, name, role. All live at `<handle>@demo.example`.
-const PEOPLE: &[(&str, &str, TenantRole)] = &[
-    ("ada", "Ada", TenantRole::Member),
-    ("bo", "Bo", TenantRole::Member),
-    ("cy", "Cy", TenantRole::Member),
-    ("mo", "Mo", TenantRole::Moderator),
-    ("vera", "Vera", TenantRole::Vendor),
-    ("tam", "Tam", TenantRole::TenantAdmin),
-];
 
 /// Room, author, text.
 const MESSAGES: &[(&str, &str, &str)] = &[

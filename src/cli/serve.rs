@@ -1,7 +1,7 @@
 //! `rialto serve`: store, schema, server; and all of it down again within its bound.
 
 use super::ready::{self, Part};
-use super::{Failure, demo, migrate};
+use super::{Failure, demo, migrate, say};
 use crate::config::Config;
 use crate::infra::privileges;
 
@@ -17,7 +17,15 @@ pub fn run(config: Config) -> Result<(), Failure> {
         let seeded = demo::seed(&config, &urls)?;
         demo::show(&config, &seeded);
     }
-    let outcome = crate::app::serve(&config, &urls).map_err(|failure| -> Failure { failure });
+    let outcome = crate::app::serve(&config, &urls, |edge| {
+        if let Some(token) = &edge.mail_page_token {
+            say(format!(
+                "  Mail that this demo does not send: {}/dev/mail?token={token}\n",
+                config.server.public_url()
+            ));
+        }
+    });
+    let outcome = outcome.map_err(|failure| -> Failure { failure });
     // Also after a failure: the cluster must not outlive us.
     store.stop();
     outcome

@@ -4,12 +4,14 @@ pub mod address;
 pub mod auth;
 pub mod connection;
 mod cross_tenant;
+mod dev_mail;
 pub mod health;
 pub mod input;
 mod jwks;
 pub mod openapi;
 pub mod origin;
 pub mod problem;
+mod static_files;
 pub mod tenant;
 pub mod v1;
 pub mod work;
@@ -43,6 +45,8 @@ pub struct Edge {
     pub tenants: Tenants,
     pub accounts: Accounts,
     pub live: Arc<Live>,
+    /// Opens the page of unsent mail; none where there is no such page.
+    pub mail_page_token: Option<String>,
 }
 
 impl Edge {
@@ -58,7 +62,9 @@ impl Edge {
 /// The route table. Each resource adds its own with one line; paths stand in full at the handlers.
 pub fn routes(app: &mut web::ServiceConfig) {
     app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
-    app.default_service(web::to(|| async { Err::<String, _>(Problem::not_found()) }));
+    app.configure(static_files::routes).default_service(web::to(static_files::otherwise));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
-    app.service(web::scope("").wrap(from_fn(cross_tenant::watch)).configure(v1::routes));
+    let rest = web::scope("").wrap(from_fn(cross_tenant::watch)).wrap(static_files::headers());
+    let rest = rest.configure(v1::routes).configure(dev_mail::routes);
+    app.service(rest.default_service(web::to(static_files::otherwise)));
 }

@@ -18,7 +18,7 @@ const DOCS_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Rialto", description = "Communities, rooms and messages in real time, for many tenants at once."),
-    paths(health::live, health::ready, jwks::jwks),
+    paths(health::live, health::ready, health::stats, jwks::jwks),
     tags((name = "auth"), (name = "me"), (name = "users"), (name = "platform"), (name = "health"))
 )]
 struct Base;

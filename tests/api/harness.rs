@@ -199,6 +199,25 @@ impl TestTenant {
     }
 }
 
+/// A server beside, as `serve --demo` on loopback would be, on the same database; its address and the token of its mail page.
+pub async fn demo_server() -> (String, String) {
+    let slug = rialto::domain::identity::demo::SLUG.to_owned();
+    let wanted = Wanted {
+        name: "Demo".into(),
+        slug: Some(slug),
+        plan: Some("enterprise".into()),
+        admin_email: "tam@demo.example".into(),
+        ..Wanted::default()
+    };
+    provision(wanted).await.unwrap();
+    let mut demo = config();
+    demo.server.demo = true;
+    demo.server.base_domain = None;
+    demo.server.trusted_proxies.clear();
+    let (base, edge) = serve(Arc::new(demo), server().edge.db.clone());
+    (base, edge.mail_page_token.clone().unwrap())
+}
+
 /// Provisions on the server's own runtime.
 pub async fn provision(wanted: Wanted) -> Result<Provisioned, rialto::domain::identity::IdentityError> {
     let edge = &server().edge;
@@ -314,7 +333,7 @@ pub async fn mailed_token(tenant: &str, recipient: &str, word: &str) -> Option<S
         .await
         .unwrap();
         if let Some(body) = body {
-            return body.split("#token=").nth(1)?.lines().next().map(str::to_owned);
+            return body.split("?token=").nth(1)?.lines().next().map(str::to_owned);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -3,8 +3,12 @@
 //! Needs `TEST_DATABASE_URL`: a superuser of a PostgreSQL that may be filled (`./dev test` starts one).
 
 mod auth;
+mod communities;
+mod foreign;
 mod harness;
 mod matrix;
 mod openapi;
+mod pages;
 mod rls;
+mod rooms;
 mod tenancy;

@@ -23,6 +23,8 @@ const OPERATORS: &[&str] = &[];
 const ROUTES: &[(&str, &[&str])] = &[
     ("GET /health/live", EVERYBODY),
     ("GET /health/ready", EVERYBODY),
+    ("GET /health/stats", EVERYBODY),
+    ("GET /v1/demo", EVERYBODY),
     ("GET /.well-known/jwks.json", EVERYBODY),
     ("POST /v1/auth/register", EVERYBODY),
     ("POST /v1/auth/login", EVERYBODY),

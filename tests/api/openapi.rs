@@ -45,8 +45,10 @@ async fn each_handler_is_described() {
     assert!(described.contains("POST /v1/auth/login"));
     // Paths with a pattern are described without it.
     let bare = |route: &String| route.split(':').next().unwrap_or_default().to_owned();
-    let missing: Vec<_> =
-        handlers().into_iter().filter(|route| !described.iter().any(|known| known.starts_with(&bare(route)))).collect();
+    // The page of a demo's unsent mail is a tool of development, and no part of the API.
+    let is_missing =
+        |route: &String| *route != "GET /dev/mail" && !described.iter().any(|known| known.starts_with(&bare(route)));
+    let missing: Vec<_> = handlers().into_iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "not described: {missing:#?}");
 }
 

@@ -174,7 +174,7 @@ async fn an_admin_without_a_password_is_mailed_a_link_to_choose_one() {
     let slug = fresh_slug();
     let made = provision(wanted(&slug)).await.unwrap();
     let id = made.tenant.id.to_string();
-    let token = crate::harness::mailed_token(&id, "tam@acme.example", "/reset#").await.unwrap();
+    let token = crate::harness::mailed_token(&id, "tam@acme.example", "/reset?").await.unwrap();
     let visitor = Api::at(&format!("{slug}.chat.test"));
 
     visitor.post("/v1/auth/password/reset", json!({ "token": token, "password": PASSWORD })).await.expect(204);

@@ -224,7 +224,12 @@ async fn what_waits_is_counted_past_the_watermark_without_ones_own_and_up_to_a_h
 }
 
 #[tokio::test]
-async fn two_hundred_rooms_are_one_quick_statement() {
+async fn two_hundred_rooms_are_one_quick_statement_even_of_a_tenant_that_no_statistics_know() {
+    let other = World::new().await;
+    let eve = other.member("eve").await;
+    let elsewhere = other.community(&eve, JoinPolicy::Open, "").await.id;
+    write(&other, other.hall(&eve, elsewhere).await, eve.user, 1_000, Some("here")).await;
+    other.analyze().await;
     let world = World::new().await;
     let (ada, bo) = (world.member("ada").await, world.member("bo").await);
     let home = world.community(&ada, JoinPolicy::Open, "").await.id;
@@ -243,6 +248,6 @@ async fn two_hundred_rooms_are_one_quick_statement() {
         assert_eq!(page.items.len(), 200);
     }
     println!("200 rooms: {best} ms");
-    // Generous: a debug build on a busy machine. A scan per room would take seconds.
-    assert!(best < 500, "{best} ms");
+    // Generous: a busy machine. A scan per room or mention takes many seconds.
+    assert!(best < 1_000, "{best} ms");
 }

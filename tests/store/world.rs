@@ -105,6 +105,13 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    /// Lets the planner believe what it sees now.
+    pub async fn analyze(&self) {
+        let url = url_as("rialto_owner", DATABASE.get().unwrap());
+        let mut owner = PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql("ANALYZE messages, mentions, streams, rooms, read_states").execute(&mut owner).await.unwrap();
+    }
+
     pub async fn count(&self, sql: &str) -> i64 {
         let mut tx = self.tx().await;
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(tx.conn()).await.unwrap()

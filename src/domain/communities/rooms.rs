@@ -155,7 +155,8 @@ pub async fn update(
     store::rooms::update(tx, room, &stored, now).await.map_err(taken)?;
     let seen = enter_room(tx, scope, room, now).await?.seen;
     tell_update(tx, scope, now, &seen).await?;
-    Ok(seen.view)
+    // The event has moved the room's last offset.
+    get(tx, scope, now, room).await
 }
 
 fn may_update(scope: &Scope, here: &EnteredRoom, changes: &Changes) -> Result<(), Error> {

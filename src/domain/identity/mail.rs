@@ -42,9 +42,9 @@ impl Place {
         Self { origin: origin(config, &tenant.slug, tenant.host.as_deref()), name: tenant.name.to_string() }
     }
 
-    /// A page of the application. The token stands behind `#`, so that it reaches no server log and no referrer.
+    /// A page of the application. Pages send no referrer, and queries are not logged.
     fn link(&self, page: &str, token: &str) -> String {
-        format!("{}/{page}#token={token}", self.origin)
+        format!("{}/{page}?token={token}", self.origin)
     }
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod accounts;
 pub mod attempts;
+pub mod demo;
 mod directory;
 mod error;
 mod hasher;

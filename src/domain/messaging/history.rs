@@ -59,6 +59,7 @@ pub struct MessageView {
     pub author: Author,
     /// Empty when removed.
     pub text: String,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub at: DateTime<Utc>,
     pub edited_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,
@@ -73,6 +74,7 @@ pub struct MessageView {
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct EditView {
     pub text: String,
+    #[serde(serialize_with = "crate::kernel::clock::rfc3339")]
     pub at: DateTime<Utc>,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod communities;
+pub mod demo;
 pub mod invites;
 pub mod me;
 pub mod messages;
@@ -17,6 +18,7 @@ use utoipa::openapi::OpenApi as Description;
 pub fn routes(v1: &mut ServiceConfig) {
     v1.configure(auth::routes);
     v1.configure(communities::routes);
+    v1.configure(demo::routes);
     v1.configure(invites::routes);
     v1.configure(me::routes);
     v1.configure(messages::routes);
@@ -30,6 +32,7 @@ pub fn docs() -> Vec<Description> {
     vec![
         auth::Docs::openapi(),
         communities::Docs::openapi(),
+        demo::Docs::openapi(),
         invites::Docs::openapi(),
         me::Docs::openapi(),
         messages::Docs::openapi(),

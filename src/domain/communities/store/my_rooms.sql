@@ -1,9 +1,10 @@
 -- Every room that one person reads, with what waits there. $1 tenant, $2 person, $3 names that call the person (user:<id>, here,
 -- role:<tenant role>), $4 the most that is counted, $5 the most rooms. Begins with the columns of rooms_by_id.sql.
 --
--- Written so that each room costs a few index look-ups whatever the planner believes about sizes: laterals with LIMIT and scalar
--- subqueries can not become scans of all streams or messages. `seen` is a column before it is compared, because under row-level
--- security COALESCE counts as leaky and would keep the comparison out of the index.
+-- Written so that each room costs a few index look-ups whatever the planner believes about sizes. To it a tenant that came after the
+-- last ANALYZE has no rows, and any index that begins with tenant_id is as good as another: so messages are asked for in the order that
+-- only their primary key has, even where one is meant. `seen` is a column before it is compared, because under row-level security
+-- COALESCE counts as leaky and would keep the comparison out of the index.
 WITH mine AS MATERIALIZED (
     SELECT r.*, m.role AS member_role, m.muted_until, r.kind = 'private' AS in_room
       FROM community_members m
@@ -41,15 +42,16 @@ SELECT r.id AS "id!: RoomId", r.community_id AS "community_id: CommunityId", r.k
          FROM (SELECT 1 FROM messages t
                 WHERE t.tenant_id = $1 AND t.room_id = r.id AND t.event_offset > r.seen
                   AND t.author_id <> $2 AND t.deleted_at IS NULL
-                LIMIT $4) counted) n
+                ORDER BY t.event_offset LIMIT $4) counted) n
  CROSS JOIN LATERAL (
-       SELECT count(*) AS mentions
-         FROM (SELECT DISTINCT k.event_offset
-                 FROM mentions k
-                WHERE k.tenant_id = $1 AND k.room_id = r.id AND k.event_offset > r.seen
-                  AND (k.target = ANY ($3::text[]) OR k.target = 'role:' || r.member_role)
-                  AND (SELECT t.author_id <> $2 AND t.deleted_at IS NULL FROM messages t
-                        WHERE t.tenant_id = $1 AND t.room_id = r.id AND t.event_offset = k.event_offset)
-                LIMIT $4) counted) c
+       SELECT least(count(DISTINCT called.event_offset), $4) AS mentions
+         FROM unnest($3::text[] || ('role:' || r.member_role)) AS a (target)
+        CROSS JOIN LATERAL (
+              SELECT k.event_offset FROM mentions k
+               WHERE k.tenant_id = $1 AND k.room_id = r.id AND k.target = a.target AND k.event_offset > r.seen
+                 AND (SELECT t.event_offset = k.event_offset AND t.author_id <> $2 AND t.deleted_at IS NULL FROM messages t
+                       WHERE t.tenant_id = $1 AND t.room_id = r.id AND t.event_offset >= k.event_offset
+                       ORDER BY t.event_offset LIMIT 1)
+               ORDER BY k.event_offset LIMIT $4) called) c
  ORDER BY r.id
  LIMIT $5
