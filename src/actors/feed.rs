@@ -5,26 +5,24 @@
 //! a socket under it. R3: the ring answers recoveries before Postgres does.
 //! R6: a ring holds at most `limits.ring.events` or `.room` bytes, all rings `.node` bytes, least recently used out first.
 
+mod entry;
 mod registry;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
+pub use entry::{Entry, publication};
 pub use registry::Feeds;
 
 use super::hub::{Delivery, HubSender};
 use crate::config::Ring;
 use crate::infra::bus::{StreamEvent, StreamId};
 use crate::kernel::{TenantId, UserId, rng};
-use crate::protocol::{Channel, Format, Publication, encode_publication_push};
+use crate::protocol::Channel;
 
 /// Events that may wait for one before them; beyond it the store is asked at once.
 const EARLY_MAX: usize = 1_024;
-/// What an entry weighs beside its body: the allocation, the encoded copies' headers.
-const ENTRY_OVERHEAD: usize = 192;
 
 /// A channel of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,46 +50,6 @@ impl FeedKey {
             Channel::User(id) => Some(StreamId::User(id.into())),
             Channel::Typing(_) | Channel::Unread(_) | Channel::Presence(_) => None,
         }
-    }
-}
-
-/// One event or one change of a map, encoded at most once per format however many read it.
-#[derive(Debug)]
-pub struct Entry {
-    pub event: StreamEvent,
-    /// The map's key that it sets or removes; empty in a stream.
-    pub key: Box<str>,
-    pub removed: bool,
-    pushes: [OnceLock<Bytes>; 2],
-}
-
-impl Entry {
-    fn new(event: StreamEvent) -> Arc<Self> {
-        Self::keyed(event, "", false)
-    }
-
-    fn keyed(event: StreamEvent, key: &str, removed: bool) -> Arc<Self> {
-        Arc::new(Self { event, key: key.into(), removed, pushes: Default::default() })
-    }
-
-    /// The push that carries it on `channel`.
-    pub fn push(&self, channel: &str, format: Format) -> Bytes {
-        let slot = match format {
-            Format::Json => &self.pushes[0],
-            Format::Protobuf => &self.pushes[1],
-        };
-        slot.get_or_init(|| encode_publication_push(format, channel, self.publication())).clone()
-    }
-
-    /// The entry as the protocol's publication.
-    #[must_use]
-    pub fn publication(&self) -> Publication {
-        Publication { key: self.key.to_string(), removed: self.removed, ..publication(&self.event) }
-    }
-
-    fn weight(&self) -> usize {
-        // Body, and one encoded copy per format that will be asked for.
-        self.event.body.len() * 3 + self.key.len() + ENTRY_OVERHEAD
     }
 }
 
@@ -391,12 +349,6 @@ impl Drop for Feed {
     fn drop(&mut self) {
         self.drop_ring();
     }
-}
-
-/// An event of the store as the protocol's publication.
-#[must_use]
-pub fn publication(event: &StreamEvent) -> Publication {
-    Publication { data: Bytes::copy_from_slice(event.body.as_bytes()), offset: event.offset, ..Publication::default() }
 }
 
 /// Whether an event calls this person, by name or by one of these groups.

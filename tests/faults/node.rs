@@ -53,6 +53,8 @@ impl Place {
 impl Node {
     /// Starts a server with the demo's tenant, in which nobody is slowed down for writing or signing up much.
     pub async fn start(settings: &[(&'static str, &'static str)]) -> Self {
+        // reqwest is built without a choice of its own.
+        let _already_there = rustls::crypto::ring::default_provider().install_default();
         let settings = settings.to_vec();
         tokio::task::spawn_blocking(move || {
             let stage = Stage::new();
