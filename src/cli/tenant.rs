@@ -10,11 +10,11 @@ use super::accounts::with_accounts;
 use super::ready::{self, Part};
 use super::{Failure, absolute, say};
 use crate::config::{Config, StoreUrls};
-use crate::domain::identity::{Accounts, Wanted};
-use crate::domain::tenancy::State;
+use crate::domain::identity::{Accounts, Email, Password, Wanted};
 use crate::domain::tenancy::verbs::{self, By};
+use crate::domain::tenancy::{Slug, State};
 use crate::infra::pg::Pg;
-use crate::kernel::{Clock, page};
+use crate::kernel::{Clock, page, rng};
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -30,6 +30,8 @@ pub enum Verb {
     Resume(Named),
     /// End a tenant for good
     Terminate(Reasoned),
+    /// Make somebody an operator, who manages tenants over HTTP (`Rialto-Tenant: platform`), or give one a new password
+    Operator(Operator),
 }
 
 #[derive(Debug, Args)]
@@ -49,12 +51,24 @@ pub struct Provision {
     /// Address of the first admin, who gets a mail with a link to set a password
     #[arg(long, value_name = "ADDRESS")]
     pub admin_email: Option<String>,
+    /// The admin's password; other users of this machine can see it in the list of processes: prefer the file, or the mailed link
+    #[arg(long, value_name = "PASSWORD")]
+    pub admin_password: Option<String>,
     /// Makes this many, <slug>-1, <slug>-2, …, one after the other
     #[arg(long)]
     pub count: Option<u32>,
     /// Text of the file, once read
     #[arg(skip)]
     pub config_text: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Operator {
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: String,
+    /// A random one is made and shown when not given
+    #[arg(long)]
+    pub password: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +117,7 @@ fn perform(config: &Config, urls: &StoreUrls, verb: &Verb) -> Result<Value, Fail
             Verb::Status(named) => status(&pg, &named.tenant).await,
             Verb::Suspend(asked) => change(&pg, &asked.tenant, State::Suspended, asked.reason.as_deref(), by).await,
             Verb::Resume(named) => change(&pg, &named.tenant, State::Active, None, by).await,
+            Verb::Operator(asked) => operator(&accounts, asked).await,
             Verb::Terminate(asked) => change(&pg, &asked.tenant, State::Terminated, asked.reason.as_deref(), by).await,
         }
     })
@@ -118,6 +133,7 @@ async fn provision(accounts: &Accounts, asked: &Provision, by: By) -> Result<Val
     wanted.slug = asked.slug.clone().or(wanted.slug);
     wanted.plan = asked.plan.clone().or(wanted.plan);
     wanted.admin_email = asked.admin_email.clone().unwrap_or(wanted.admin_email);
+    wanted.admin_password = asked.admin_password.clone().or(wanted.admin_password);
     let Some(count) = asked.count else { return Ok(json!(accounts.provision(&wanted, by).await?)) };
     let slug = wanted.slug.clone().ok_or("--count needs --slug: the tenants are <slug>-1, <slug>-2, …")?;
     let (name, started) = (wanted.name.clone(), Instant::now());
@@ -128,6 +144,13 @@ async fn provision(accounts: &Accounts, asked: &Provision, by: By) -> Result<Val
     }
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(json!({ "provisioned": count, "duration_ms": ms }))
+}
+
+async fn operator(accounts: &Accounts, asked: &Operator) -> Result<Value, Failure> {
+    let made = if asked.password.is_some() { None } else { Some(rng::token::<15>()) };
+    let text = asked.password.as_deref().or(made.as_deref()).unwrap_or_default();
+    accounts.make_platform_admin(&Email::parse(&asked.email)?, &Password::parse("password", text, 8)?).await?;
+    Ok(json!({ "email": asked.email, "password": made, "tenant": Slug::PLATFORM }))
 }
 
 async fn list(pg: &Pg) -> Result<Value, Failure> {

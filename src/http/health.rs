@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use serde_json::json;
 
 use super::{Edge, Problem};
-use crate::infra::pg::PgError;
 
 pub(super) fn routes(app: &mut ServiceConfig) {
     app.service(live).service(ready).service(stats);
@@ -23,7 +22,7 @@ pub async fn live() -> HttpResponse {
 #[get("/health/ready")]
 pub async fn ready(edge: Data<Edge>) -> HttpResponse {
     let pg = edge.db.pg().clone();
-    let store = edge.db.run(async move { Ok::<_, PgError>(pg.platform().await?.commit().await?) }).await.is_ok();
+    let store = edge.db.run(async move { pg.platform().await?.commit().await }).await.is_ok();
     let word = |ok| if ok { "ok" } else { "failing" };
     let body = json!({ "status": word(store), "parts": { "store": word(store) } });
     if store { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }

@@ -79,6 +79,27 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 }
 
 #[tokio::test]
+async fn an_unknown_address_costs_one_password_hash_like_a_known_one() {
+    // A server of its own: the others' tests hash as well.
+    let (base, edge) = crate::harness::demo_server().await;
+    let client = reqwest::Client::new();
+    let login = |email: &'static str, password: &'static str| {
+        let body = json!({ "email": email, "password": password });
+        let request = client.post(format!("{base}/v1/auth/login")).json(&body);
+        let (before, hasher) = (edge.hasher.runs(), edge.hasher.clone());
+        async move { (request.send().await.unwrap().status().as_u16(), hasher.runs() - before) }
+    };
+    let body = json!({ "email": "runs@demo.example", "password": PASSWORD });
+    assert_eq!(client.post(format!("{base}/v1/auth/register")).json(&body).send().await.unwrap().status(), 201);
+
+    assert_eq!(login("runs@demo.example", PASSWORD).await, (200, 1));
+    assert_eq!(login("runs@demo.example", "wrong horse").await, (401, 1));
+    assert_eq!(login("nobody@demo.example", "wrong horse").await, (401, 1));
+    // The admin was made without a password.
+    assert_eq!(login("tam@demo.example", "wrong horse").await, (401, 1));
+}
+
+#[tokio::test]
 async fn too_many_failures_on_one_account_have_to_wait() {
     let tenant = TestTenant::make().await;
     tenant.member("ada").await;

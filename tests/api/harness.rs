@@ -199,8 +199,8 @@ impl TestTenant {
     }
 }
 
-/// A server beside, as `serve --demo` on loopback would be, on the same database; its address and the token of its mail page.
-pub async fn demo_server() -> (String, String) {
+/// A server beside, as `serve --demo` on loopback would be, on the same database; its address, and what it works with.
+pub async fn demo_server() -> (String, Data<Edge>) {
     let slug = rialto::domain::identity::demo::SLUG.to_owned();
     let wanted = Wanted {
         name: "Demo".into(),
@@ -209,13 +209,14 @@ pub async fn demo_server() -> (String, String) {
         admin_email: "tam@demo.example".into(),
         ..Wanted::default()
     };
-    provision(wanted).await.unwrap();
+    static MADE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+    MADE.get_or_init(|| async { provision(wanted).await.map(|_| ()).unwrap() }).await;
     let mut demo = config();
     demo.server.demo = true;
     demo.server.base_domain = None;
     demo.server.trusted_proxies.clear();
     let (base, edge) = serve(Arc::new(demo), server().edge.db.clone());
-    (base, edge.mail_page_token.clone().unwrap())
+    (base, edge)
 }
 
 /// Provisions on the server's own runtime.

@@ -41,7 +41,8 @@ async fn files_are_kept_by_browsers_as_long_as_they_may_be() {
 
 #[tokio::test]
 async fn unsent_mail_is_shown_to_this_machine_with_the_token_and_to_nobody_else() {
-    let (base, token) = demo_server().await;
+    let (base, edge) = demo_server().await;
+    let token = edge.mail_page_token.clone().unwrap();
     let client = reqwest::Client::new();
     let body = serde_json::json!({ "email": "new@demo.example", "password": PASSWORD });
     let registered = client.post(format!("{base}/v1/auth/register")).json(&body).send().await.unwrap();

@@ -183,6 +183,9 @@ describe('two people in one room', () => {
       }
       return answer.offset;
     }, place.roomPath);
+    // So many at once may meet the limit of a person; waiting for it is not a complaint.
+    const rest = ada.complaints.filter((line) => !line.includes('status of 429'));
+    ada.complaints.splice(0, Infinity, ...rest);
     await openRoom(bo, place);
     await messageWith(bo.page, 'Line 130 of many').waitFor();
     await bo.page.getByRole('log').evaluate((log) => {

@@ -11,6 +11,7 @@
 import { batch, signal } from '@preact/signals';
 import { ApiError, NetworkError, api } from '../api.js';
 import { watch } from '../live.js';
+import { plain } from '../text/markdown.js';
 import { settle, whenStored } from './outbox.js';
 import { stoppedTyping } from './people.js';
 import { keepRoom } from './places.js';
@@ -321,12 +322,20 @@ export class RoomLog {
   }
 }
 
+/** The stream names only what is answered, so that no event holds a copy of a text that may be removed; the excerpt comes from the window. */
+function answered(log, reply) {
+  if (!reply || reply.author) return reply ?? null;
+  const original = log.find(reply.id);
+  return original ? { ...reply, author: original.author, excerpt: plain(original.text) } : reply;
+}
+
 function created(log, event, uncertain) {
   const message = {
     ...event.message,
     room_id: log.roomId,
     offset: event.offset,
     author: event.actor,
+    reply_to: answered(log, event.message.reply_to),
     at: event.at,
     edited_at: null,
     deleted_at: null,
@@ -339,6 +348,7 @@ function created(log, event, uncertain) {
   stoppedTyping(log.roomId, event.actor.id);
   if (!log.hasAfter.value && !log.find(message.id)) {
     log.insert(message);
+    if (message.reply_to && !message.reply_to.author) log.reread(message.id);
     for (const callback of log.onCreated) callback(message, uncertain);
   }
   keepRoom({ id: log.roomId, activity: event.at });

@@ -130,7 +130,7 @@ function ReplyTo({ reply, onJump }) {
   return html`<button type="button" class="reply-to" onClick=${() => onJump(reply)} aria-label=${`In reply to ${reply.author?.display_name ?? 'a message'}; go to it`}>
     <${Icon} name="reply" size=${13} />
     <b>${reply.author?.display_name}</b>
-    <span class="ellipsis">${reply.excerpt ? plain(reply.excerpt) : 'This message was deleted.'}</span>
+    <span class="ellipsis">${reply.excerpt ? plain(reply.excerpt) : reply.excerpt === undefined ? '…' : 'This message was deleted.'}</span>
   </button>`;
 }
 

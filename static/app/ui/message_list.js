@@ -2,7 +2,7 @@
  * The list of a room's messages, and where the reader is in it.
  *
  * Scrolling has one rule: what is being read does not move. At the end, the end stays in view; anywhere else the first visible
- * row keeps its place, whatever is put before it, changed or removed. The browser's own anchoring is off, because not every
+ * row keeps its place, whatever is put before it, changed or removed. (Its lower edge: a row loses its head when it gets a neighbour above.) The browser's own anchoring is off, because not every
  * browser has it and two of them fight.
  */
 import { effect } from '@preact/signals';
@@ -71,7 +71,7 @@ function useUnreadMark(log) {
 function useScroll(log, rowCount) {
   const scroller = useRef(null);
   const content = useRef(null);
-  const place = useRef({ stuck: true, id: null, top: 0, scroll: 0, height: 0, length: 0, target: null });
+  const place = useRef({ stuck: true, id: null, bottom: 0, scroll: 0, height: 0, length: 0, target: null });
   const [atEnd, setAtEnd] = useState(true);
 
   const note = () => {
@@ -88,7 +88,7 @@ function useScroll(log, rowCount) {
       const rect = row.getBoundingClientRect();
       if (rect.bottom > edge) {
         place.current.id = row.dataset.id;
-        place.current.top = rect.top - edge;
+        place.current.bottom = rect.bottom - edge;
         break;
       }
     }
@@ -96,7 +96,7 @@ function useScroll(log, rowCount) {
   const keep = () => {
     const box = scroller.current;
     if (!box) return;
-    const { target, stuck, id, top } = place.current;
+    const { target, stuck, id, bottom } = place.current;
     if (target) {
       const row = content.current.querySelector(target.selector);
       if (row) {
@@ -114,7 +114,7 @@ function useScroll(log, rowCount) {
       box.scrollTop = box.scrollHeight;
     } else {
       const row = id && content.current.querySelector(`[data-id="${id}"]`);
-      if (row) box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - top + moved;
+      if (row) box.scrollTop += row.getBoundingClientRect().bottom - box.getBoundingClientRect().top - bottom + moved;
     }
     note();
   };
