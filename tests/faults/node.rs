@@ -206,7 +206,7 @@ impl Person {
         let community = self.post("/v1/communities", json!({"name": name, "join_policy": "open"})).await;
         let community = text(&community["id"]);
         let rooms = format!("/v1/communities/{community}/rooms");
-        let room = self.post(&rooms, json!({"name": "general", "kind": "public"})).await;
+        let room = self.post(&rooms, json!({"name": "crossing", "kind": "public"})).await;
         Place { room: text(&room["id"]), community }
     }
 
