@@ -3,6 +3,9 @@
 # All build the whole workspace with the same features: another choice would build every dependency once more.
 readonly EVERYTHING=(--locked --workspace --features rialto/faults)
 
+# Seconds for tests of another language: one that waits for ever must not.
+readonly OUTSIDERS_WITHIN=1200
+
 part_format() { cargo fmt --all --check; }
 
 part_clippy() { offline_unless_env cargo clippy "${EVERYTHING[@]}" --all-targets -- -D warnings; }
@@ -52,20 +55,20 @@ part_browser() {
     start_server browser
     CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v google-chrome)}
     export CHROMIUM
-    (cd tests/browser && npm ci --no-audit --no-fund --silent && npm test --silent)
+    (cd tests/browser && npm ci --no-audit --no-fund --silent && timeout "$OUTSIDERS_WITHIN" npm test --silent)
 }
 
 part_clients() {
     [ -f tests/clients/package.json ] || return 77
     start_server clients
     local code=0
-    (cd tests/clients && npm ci --no-audit --no-fund --silent && npm test --silent) || code=1
+    (cd tests/clients && npm ci --no-audit --no-fund --silent && timeout "$OUTSIDERS_WITHIN" npm test --silent) || code=1
     if [ -f tests/clients/requirements.txt ]; then
         (
             cd tests/clients
             [ -x .venv/bin/python ] || python3 -m venv .venv
             .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-            .venv/bin/python -m pytest -q
+            timeout "$OUTSIDERS_WITHIN" .venv/bin/python -m pytest -q
         ) || code=1
     fi
     return "$code"
@@ -106,24 +109,32 @@ count_tests() {
     esac
 }
 
+# In a subshell of its own with `set -e` in force, which `if` and `||` would switch off. It leaves its exit code in $WORK/code.
+run_part() {
+    set +e
+    (
+        set -e
+        trap - EXIT INT TERM HUP
+        "part_$1"
+    ) </dev/null
+    echo $? >"$WORK/code"
+}
+
 run_parts() {
     local part code started log passed=0 failed=0 broken=0 lines=() count logs=target/dev-test
     mkdir -p "$logs"
     make_work
     # Before the first part, since a part runs in a subshell and what it starts must be known here.
     case " $* " in *" rust "* | *" queries "*) with_postgres ;; esac
+    # Each part is a job, and so a process group: a signal is heard at once, and `clean_up` ends all that the part has started.
+    set -m
     for part in "$@"; do
         say "── $part"
+        rm -f "$WORK/code"
         started=$SECONDS log=$logs/$part.log code=0
-        # In a subshell of its own with `set -e` in force, which `if` and `||` would switch off.
-        set +e
-        (
-            set -e
-            trap - EXIT
-            "part_$part"
-        ) 2>&1 | tee "$log"
-        code=${PIPESTATUS[0]}
-        set -e
+        run_part "$part" 2>&1 | tee "$log" &
+        wait $! || true
+        code=$(cat "$WORK/code" 2>/dev/null || echo 1)
         if [ "$code" -eq 77 ]; then
             lines+=("$(printf '%-12s skipped  %s' "$part" "$(tail -n 1 "$log")")")
             continue

@@ -123,6 +123,8 @@ make_work() {
 clean_up() {
     local code=$?
     trap '' INT TERM HUP
+    local job
+    for job in $(jobs -p); do kill -TERM -- "-$job" 2>/dev/null || true; done
     for server in "${WORK:-/none}"/server-*; do [ ! -d "$server" ] || scripts/server stop "$server"; done
     [ -z "${TEST_POSTGRES_HOME:-}" ] || postgres_stop "$TEST_POSTGRES_HOME"
     [ -z "${WORK:-}" ] || rm -rf "$WORK"

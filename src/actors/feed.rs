@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use entry::{Entry, publication};
+pub use entry::{Entry, calls_person, publication};
 pub use registry::Feeds;
 
 use super::hub::{Delivery, HubSender};
 use crate::config::Ring;
 use crate::infra::bus::{StreamEvent, StreamId};
-use crate::kernel::{TenantId, UserId, rng};
+use crate::kernel::{TenantId, rng};
 use crate::protocol::Channel;
 
 /// Events that may wait for one before them; beyond it the store is asked at once.
@@ -349,12 +349,6 @@ impl Drop for Feed {
     fn drop(&mut self) {
         self.drop_ring();
     }
-}
-
-/// Whether an event calls this person, by name or by one of these groups.
-#[must_use]
-pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
-    event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ pub async fn run(live: Arc<Live>, mut requests: Requests) {
             _ = check.tick() => {
                 check_positions(&live).await;
                 live.feeds.shed(HELD_MAX);
+                live.forget_full_buckets();
             }
         }
     }

@@ -1,7 +1,5 @@
 //! What sessions, rooms and HTTP share on one node: caches of rights, feeds, the directory of rooms, and the road of news.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,12 +11,12 @@ use tokio::sync::mpsc;
 
 use super::admission::Admission;
 use super::counters::Counters;
+use super::directory::{Directory, Seat};
 use super::feed::{Accepted, Feed, FeedKey, Feeds};
 use super::gaps;
 use super::hub::{Delivery, HubSender};
-use super::platform::{FindTenant, Platform, TenantSeat};
+use super::platform::{FindTenant, Platform};
 use super::presence::Presence;
-use super::room::Room;
 use super::session::emulated::Emulations;
 use super::session::quota;
 use super::tenant::FindRoom;
@@ -82,74 +80,6 @@ impl From<TenancyError> for Refused {
             TenancyError::NotFound => Self::NotFound,
             _ => Self::Unavailable,
         }
-    }
-}
-
-/// A live room's address. Kept once and lent: a clone of an `Addr` would have a mailbox slot of its own.
-pub struct Seat {
-    pub addr: Addr<Room>,
-    pub generation: u64,
-}
-
-/// Where this node's rooms and supervisors are.
-#[derive(Default)]
-pub struct Directory {
-    rooms: RwLock<HashMap<(TenantId, RoomId), Arc<Seat>>>,
-    tenants: RwLock<HashMap<TenantId, TenantSeat>>,
-    arbiters: Vec<ArbiterHandle>,
-}
-
-fn get<K: Hash + Eq, V: Clone>(map: &RwLock<HashMap<K, V>>, key: &K) -> Option<V> {
-    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-}
-
-impl Directory {
-    /// A directory whose rooms will live on these threads.
-    #[must_use]
-    pub fn new(arbiters: Vec<ArbiterHandle>) -> Self {
-        Self { arbiters, ..Self::default() }
-    }
-
-    #[must_use]
-    pub fn find_room(&self, tenant: TenantId, room: RoomId) -> Option<Arc<Seat>> {
-        get(&self.rooms, &(tenant, room))
-    }
-
-    pub(super) fn insert_room(&self, tenant: TenantId, room: RoomId, seat: Arc<Seat>) {
-        self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert((tenant, room), seat);
-    }
-
-    /// Forgets a generation of a room; a later one stays.
-    pub(super) fn remove_room(&self, tenant: TenantId, room: RoomId, generation: u64) {
-        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        if rooms.get(&(tenant, room)).is_some_and(|seat| seat.generation == generation) {
-            rooms.remove(&(tenant, room));
-        }
-    }
-
-    pub(super) fn find_tenant(&self, tenant: TenantId) -> Option<TenantSeat> {
-        get(&self.tenants, &tenant)
-    }
-
-    pub(super) fn insert_tenant(&self, tenant: TenantId, seat: TenantSeat) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, seat);
-    }
-
-    pub(super) fn remove_tenant(&self, tenant: TenantId) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
-    }
-
-    /// The thread that a room lives on.
-    pub(super) fn arbiter_for(&self, room: RoomId) -> ArbiterHandle {
-        let byte = usize::from(room.uuid().as_bytes()[15]);
-        self.arbiters[byte % self.arbiters.len()].clone()
-    }
-
-    /// Live rooms and supervisors.
-    #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner).len();
-        (rooms, self.tenants.read().unwrap_or_else(PoisonError::into_inner).len())
     }
 }
 
@@ -407,6 +337,13 @@ impl Live {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.people.forget(tenant, user);
         self.grants.invalidate(&(tenant, user));
+    }
+
+    /// R6: a rate's bucket that has filled up again says nothing and is dropped.
+    pub(super) fn forget_full_buckets(&self) {
+        self.posts_of_person.retain_recent();
+        self.posts_of_tenant.retain_recent();
+        self.typing_of_person.retain_recent();
     }
 
     /// Live connections of a tenant that is not active any more end.

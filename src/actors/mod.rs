@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod counters;
+pub mod directory;
 pub mod feed;
 mod gaps;
 pub mod hub;

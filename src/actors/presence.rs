@@ -116,13 +116,6 @@ impl Presence {
     /// The subscription is over.
     pub fn leave(&self, live: &Arc<Live>, tenant: TenantId, room: RoomId, user: UserId, client: Uuid) {
         let mut state = self.lock();
-        let was_away = state.away.get_mut(&(tenant, user)).is_some_and(|clients| {
-            clients.retain(|c| *c != client);
-            clients.is_empty()
-        });
-        if was_away {
-            state.away.remove(&(tenant, user));
-        }
         let Some(here) = state.rooms.get_mut(&(tenant, room)) else { return };
         here.clients.remove(&client);
         let announce = here.clients.len() <= ANNOUNCE_MAX;
@@ -171,12 +164,28 @@ impl Presence {
         self.tell(live, tenant, room, user, None);
     }
 
+    /// A connection is over: what it said of its person is not believed any more.
+    pub fn disconnect(&self, tenant: TenantId, user: UserId, client: Uuid) {
+        let mut state = self.lock();
+        if let Some(clients) = state.away.get_mut(&(tenant, user)) {
+            clients.retain(|known| *known != client);
+            if clients.is_empty() {
+                state.away.remove(&(tenant, user));
+            }
+        }
+    }
+
     /// A person is away, or back.
     pub fn set_status(&self, live: &Live, tenant: TenantId, user: UserId, client: Uuid, status: Status) {
         let mut state = self.lock();
         let before = state.status(tenant, user);
         match status {
-            Status::Away => state.away.entry((tenant, user)).or_default().push(client),
+            Status::Away => {
+                let clients = state.away.entry((tenant, user)).or_default();
+                if !clients.contains(&client) {
+                    clients.push(client);
+                }
+            }
             Status::Online => {
                 state.away.remove(&(tenant, user));
             }

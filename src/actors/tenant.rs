@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
+use super::directory::Seat;
 use super::lifeline::{self, End, Lifeline};
-use super::live::{Live, Seat};
+use super::live::Live;
 use super::room::Room;
 use crate::kernel::{RoomId, TenantId};
 

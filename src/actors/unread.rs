@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::feed::{Feed, FeedKey, calls_person};
 use super::live::{Live, Refused};
-use crate::domain::messaging::history;
+use crate::domain::communities::views::MyRoom;
+use crate::domain::communities::{self, rooms};
 use crate::infra::bus::StreamEvent;
-use crate::kernel::{RoomId, TenantId, UserId};
+use crate::kernel::{RoomId, Scope, TenantId, UserId};
 use crate::protocol::Channel;
 
 const TICK: Duration = Duration::from_millis(500);
@@ -98,21 +99,30 @@ pub(super) async fn fill(live: &Live, feed: &Arc<Feed>, user: UserId) -> Result<
 }
 
 async fn reload(live: &Live, feed: &Arc<Feed>, user: UserId) -> Result<(), Refused> {
-    let (tenant, pg) = (feed.key.tenant, live.db.pg().clone());
-    let rows = live.db.run(async move { history::list_unread(&pg, tenant, user).await }).await?;
-    let counts: HashMap<RoomId, Count> = rows
-        .into_iter()
-        .map(|row| {
-            let count = Count {
-                last_offset: row.last_offset,
-                read_offset: row.read_offset,
-                unread: row.unread,
-                mentions: row.mentions,
-                muted: row.muted,
-            };
-            (row.room_id, count)
-        })
-        .collect();
+    let (tenant, pg, now) = (feed.key.tenant, live.db.pg().clone(), live.clock.now());
+    let grants = live.grants(tenant, user).await?;
+    let scope = Scope {
+        tenant,
+        user,
+        role: grants.role,
+        handle: Arc::clone(&grants.handle),
+        display_name: Arc::clone(&grants.display_name),
+    };
+    let listing = async move {
+        let mut tx = pg.tenant(tenant).await?;
+        let page = rooms::list_mine(&mut tx, &scope, now).await?;
+        tx.commit().await?;
+        Ok::<_, communities::Error>(page.items)
+    };
+    let count = |row: &MyRoom| Count {
+        last_offset: row.room.last_offset.cast_unsigned(),
+        read_offset: row.read_offset.cast_unsigned(),
+        unread: row.unread.cast_unsigned(),
+        mentions: row.mentions.cast_unsigned(),
+        muted: row.muted,
+    };
+    let counts: HashMap<RoomId, Count> =
+        live.db.run(listing).await?.iter().map(|row| (row.room.id, count(row))).collect();
     live.unread.forget(tenant, user);
     let mut state = live.unread.lock();
     for room in counts.keys() {

@@ -2,6 +2,8 @@
 //!
 //! Needs `TEST_DATABASE_URL`: a superuser of a PostgreSQL that may be filled (`./dev test` starts one).
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails by panicking is a test that fails")]
+
 mod auth;
 mod communities;
 mod foreign;

@@ -1,10 +1,11 @@
-//! One entry of a channel, shared by all who read it.
+//! One entry of a channel, shared by every reader of the node.
 
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use crate::infra::bus::StreamEvent;
+use crate::kernel::UserId;
 use crate::protocol::{Format, Publication, encode_publication_push};
 
 /// What an entry weighs beside its body: the allocation, the encoded copies' headers.
@@ -54,4 +55,10 @@ impl Entry {
 #[must_use]
 pub fn publication(event: &StreamEvent) -> Publication {
     Publication { data: Bytes::copy_from_slice(event.body.as_bytes()), offset: event.offset, ..Publication::default() }
+}
+
+/// Whether an event calls this person, by name or by one of these groups.
+#[must_use]
+pub fn calls_person(event: &StreamEvent, user: UserId) -> bool {
+    event.calls.iter().any(|call| call == "here" || call.strip_prefix("user:").is_some_and(|id| id.parse() == Ok(user)))
 }

@@ -1,4 +1,4 @@
-//! All channels that a node holds, and the bound on what their rings weigh together (R6).
+//! The channels that this node holds, within its bound.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -267,6 +267,7 @@ impl Client {
         self.hub.exit(self.number, who);
         if let Some((tenant, user)) = who {
             self.hub.live.admission.leave(tenant, user);
+            self.hub.live.presence.disconnect(tenant, user, self.id);
         }
     }
 

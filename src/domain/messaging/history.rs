@@ -227,14 +227,11 @@ pub async fn list_events(
 /// What is unread in one room.
 #[derive(Debug, Clone)]
 pub struct UnreadRow {
-    pub room_id: RoomId,
-    pub last_offset: u64,
     pub read_offset: u64,
     /// Messages of others past the watermark, at most [`UnreadRow::COUNT_MAX`].
     pub unread: u64,
     /// Those among them that call the reader.
     pub mentions: u64,
-    pub muted: bool,
 }
 
 impl UnreadRow {
@@ -242,24 +239,13 @@ impl UnreadRow {
     pub const COUNT_MAX: i64 = 100;
 }
 
-/// What is unread in every room that a person may read.
+/// What is unread in one room. The caller has checked that the reader may read it.
 ///
 /// # Errors
-/// Those of the database.
-pub async fn list_unread(pg: &Pg, tenant: TenantId, user: UserId) -> Result<Vec<UnreadRow>, Error> {
-    let mut tx = pg.tenant(tenant).await?;
-    let rows = store::list_unread(&mut tx, user, None).await?;
-    tx.commit().await?;
-    Ok(rows)
-}
-
-/// What is unread in one room.
-///
-/// # Errors
-/// [`Error::NotFound`] when the person may not read it.
+/// [`Error::NotFound`] when there is no such room.
 pub async fn get_unread(pg: &Pg, scope: &Scope, room: RoomId) -> Result<UnreadRow, Error> {
     let mut tx = pg.tenant(scope.tenant).await?;
-    let rows = store::list_unread(&mut tx, scope.user, Some(room)).await?;
+    let row = store::find_unread(&mut tx, scope, room).await?;
     tx.commit().await?;
-    rows.into_iter().next().ok_or(Error::NotFound)
+    row.ok_or(Error::NotFound)
 }

@@ -73,7 +73,8 @@ pub fn find_or_download(cluster: &Cluster) -> Result<Installation, EmbeddedError
 /// The major that the cluster needs; without a cluster the highest that is new enough.
 fn choose(installed: impl Iterator<Item = Installation>, wanted: Option<u32>) -> Option<Installation> {
     let fits = |found: &Installation| wanted.map_or(found.major >= OLDEST_MAJOR, |major| found.major == major);
-    installed.filter(fits).max_by_key(|found| found.major)
+    // The first of equals: those of packages come before whatever the path holds.
+    installed.filter(fits).reduce(|best, next| if next.major > best.major { next } else { best })
 }
 
 fn candidates(cluster: &Cluster) -> Vec<PathBuf> {

@@ -1,3 +1,5 @@
+//! Tokens: what is signed is what is read, and nothing else is accepted.
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
