@@ -1,0 +1,82 @@
+/**
+ * The servers that these tests talk to: the one that the runner started (RIALTO_URL), or one of their own with other limits or one that
+ * is to die (RIALTO_BIN).
+ */
+import { execFile, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { chmod, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { until } from './until.mjs';
+
+export const BASE = (process.env.RIALTO_URL ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
+const BIN = process.env.RIALTO_BIN ?? '';
+
+/** Tests that start their own server say so; without a program to start they are skipped, not passed. */
+export const needsProgram = { skip: BIN ? false : 'RIALTO_BIN names no program to start' };
+
+const MANY = '{attempts=1000000, within="1h"}';
+/** Many strangers sign up from one address here; guessing is tested elsewhere. */
+const ROOMY = {
+  RIALTO_LIMITS__SIGNING_IN__REGISTER_PER_ADDRESS: MANY,
+  RIALTO_LIMITS__SIGNING_IN__LOGIN_PER_ADDRESS: MANY,
+  RIALTO_LIMITS__SIGNING_IN__LOGIN_PER_ACCOUNT: MANY,
+};
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** Starts a server with these settings in its environment; nothing is left of it after `remove`. */
+export async function startServer(settings = {}) {
+  const dir = await mkdtemp(join(tmpdir(), 'rialto-clients-'));
+  // Started as root it becomes a service user, who has to pass through.
+  await chmod(dir, 0o711);
+  const data = join(dir, 'data');
+  const log = join(dir, 'log');
+  const listen = `127.0.0.1:${await freePort()}`;
+  const out = await open(log, 'a');
+  const { RIALTO_URL: _url, RIALTO_BIN: _bin, ...inherited } = process.env;
+  const child = spawn(BIN, ['serve', '--demo', '--listen', listen, '--data-dir', data], {
+    env: { ...inherited, ...ROOMY, ...settings },
+    stdio: ['ignore', out.fd, out.fd],
+  });
+  await out.close();
+  const ended = new Promise((done) => child.once('exit', done));
+  const base = `http://${listen}`;
+  const tail = async () => (await readFile(log, 'utf8')).split('\n').slice(-20).join('\n');
+  try {
+    await until('the server is ready', async () => {
+      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
+      return (await fetch(`${base}/health/ready`)).ok;
+    }, 90_000);
+  } catch (error) {
+    child.kill('SIGKILL');
+    error.message += `\n${await tail()}`;
+    throw error;
+  }
+  return {
+    base,
+    terminate: () => child.kill('SIGTERM'),
+    ended,
+    /** A verb of the operator's, such as `tenant suspend`, beside the running server; answers its JSON. */
+    async run(...args) {
+      const { stdout } = await promisify(execFile)(BIN, [...args, '--data-dir', data], { timeout: 60_000, env: { ...inherited, ...settings } });
+      return JSON.parse(stdout);
+    },
+    async remove() {
+      if (child.exitCode === null) {
+        child.kill('SIGTERM');
+        const kill = setTimeout(() => child.kill('SIGKILL'), 15_000);
+        await ended;
+        clearTimeout(kill);
+      }
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
