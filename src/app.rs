@@ -30,6 +30,8 @@ const SEND_BUFFER: usize = 128 * 1024;
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Sessions close spread over this time, so that clients do not all come back in one instant.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long database work that is under way may take when the process stops.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
 
@@ -60,7 +62,8 @@ pub fn serve(config: &Config, urls: &StoreUrls, announce: impl FnOnce(&Edge)) ->
         announce(&node.edge);
         until_stopped(node.server, &node.edge.live, &config).await
     });
-    database.block_on(pg.close());
+    // A statement that hangs must not keep the process: the store ends what it has not committed.
+    let _hangs = database.block_on(async { tokio::time::timeout(CLOSE_WITHIN, pg.close()).await });
     database.shutdown_timeout(Duration::from_secs(1));
     outcome
 }

@@ -51,3 +51,18 @@ async fn twenty_kills_lose_nothing_double_nothing_and_leave_no_gap() {
     assert!(crowd.tally.retries.load(std::sync::atomic::Ordering::Relaxed) > 0, "the kills met posts");
     crowd.check(&node, Duration::from_secs(30)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_under_load_ends_in_time_and_loses_nothing() {
+    let node = Node::start(&[]).await;
+    let crowd = Crowd::gather(&node, 8, 10, Duration::from_millis(10)).await;
+    for _ in 0..2 {
+        crowd.expect_progress(50, Duration::from_secs(30)).await;
+        let asked = std::time::Instant::now();
+        tokio::task::block_in_place(|| node.stop());
+        assert!(asked.elapsed() <= Duration::from_secs(10), "stopped after {:?}", asked.elapsed());
+        tokio::task::block_in_place(|| node.launch());
+    }
+    crowd.expect_progress(50, Duration::from_secs(30)).await;
+    crowd.check(&node, Duration::from_secs(30)).await;
+}
