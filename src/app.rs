@@ -62,7 +62,7 @@ pub fn serve(config: &Config, urls: &StoreUrls, announce: impl FnOnce(&Edge)) ->
         announce(&node.edge);
         until_stopped(node.server, &node.edge.live, &config).await
     });
-    // Writers keep their connections to the end; what they had in hand was finished while sessions were sent away.
+    // Writers give their connections back when the pool closes; a statement that hangs must not keep the process.
     database.block_on(async { tokio::time::timeout(CLOSE_WITHIN, pg.close()).await }).ok();
     database.shutdown_timeout(CLOSE_WITHIN);
     outcome
