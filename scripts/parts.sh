@@ -64,6 +64,11 @@ part_clients() {
     timeout "$OUTSIDERS_WITHIN" tests/clients/run
 }
 
+part_contract() {
+    start_server contract
+    timeout "$OUTSIDERS_WITHIN" tests/contract/run
+}
+
 part_docs() {
     RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" offline_unless_env cargo doc --quiet "${EVERYTHING[@]}" --no-deps
     check_scripts

@@ -5,10 +5,13 @@ use actix_web::dev::Service;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
 use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Description;
+use utoipa::openapi::content::Content;
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi as Description, Ref};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::problem::{MEDIA_TYPE, Problem};
 use super::{health, jwks, v1};
 
 /// The docs page has scripts and styles of its own, and reaches only this host.
@@ -19,6 +22,7 @@ const DOCS_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 #[openapi(
     info(title = "Rialto", description = "Communities, rooms and messages in real time, for many tenants at once."),
     paths(health::live, health::ready, health::stats, jwks::jwks),
+    components(schemas(Problem)),
     tags((name = "auth"), (name = "me"), (name = "users"), (name = "platform"), (name = "health"))
 )]
 struct Base;
@@ -33,7 +37,21 @@ pub fn description() -> Description {
     let components = whole.components.get_or_insert_default();
     let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
     components.add_security_scheme("bearer", bearer);
+    describe_problems(&mut whole);
     whole
+}
+
+/// Every operation may answer with a problem instead; which codes there are, `problem.rs` lists.
+fn describe_problems(whole: &mut Description) {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    let problem = ResponseBuilder::new().description("a problem (RFC 9457)").content(MEDIA_TYPE, content).build();
+    for path in whole.paths.paths.values_mut() {
+        let operations =
+            [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch, &mut path.head];
+        for operation in operations.into_iter().flatten() {
+            operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+        }
+    }
 }
 
 pub(super) fn routes(app: &mut ServiceConfig) {
