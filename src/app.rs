@@ -30,6 +30,8 @@ const SEND_BUFFER: usize = 128 * 1024;
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Sessions close spread over this time, so that clients do not all come back in one instant.
 const DRAIN: Duration = Duration::from_secs(2);
+/// What closing the store's connections, and the tasks that use them, may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
 
@@ -60,8 +62,9 @@ pub fn serve(config: &Config, urls: &StoreUrls, announce: impl FnOnce(&Edge)) ->
         announce(&node.edge);
         until_stopped(node.server, &node.edge.live, &config).await
     });
-    database.block_on(pg.close());
-    database.shutdown_timeout(Duration::from_secs(1));
+    // Writers give their connections back when the pool closes; a statement that hangs must not keep the process.
+    database.block_on(async { tokio::time::timeout(CLOSE_WITHIN, pg.close()).await }).ok();
+    database.shutdown_timeout(CLOSE_WITHIN);
     outcome
 }
 

@@ -95,7 +95,12 @@ impl Writer {
     async fn run(mut self) {
         loop {
             if self.turn.is_empty() {
-                let Some(job) = self.jobs.recv().await else { return };
+                let job = tokio::select! {
+                    job = self.jobs.recv() => job,
+                    // The pool is closed once every connection is back: also the one that is kept here.
+                    () = self.pg.app_pool().close_event() => return,
+                };
+                let Some(job) = job else { return };
                 self.gather(job);
             }
             while self.turn.len() < QUEUE_MAX

@@ -216,13 +216,7 @@ mod tests {
         assert_eq!(field_of(parse::<Ask>(br#"{"limit": "x", "name": ""}"#)), "limit");
         assert_eq!(field_of(parse::<Ask>(br#"{"limit": 1}"#)), "name");
         assert_eq!(field_of(parse::<Ask>(br#"{"room": "no", "name": ""}"#)), "room");
-        assert_eq!(
-            field_of(parse::<Ask>(b"[]").map_err(|p| {
-                assert!(p.code() == "invalid");
-                p
-            })),
-            ""
-        );
+        assert_eq!(field_of(parse::<Ask>(b"[]").inspect_err(|p| assert!(p.code() == "invalid"))), "");
         assert_eq!(parse::<Ask>(b"{").unwrap_err().code(), "malformed");
         assert_eq!(parse::<Ask>(br#"{"name": ""} x"#).unwrap_err().code(), "malformed");
     }

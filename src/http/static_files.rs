@@ -1,16 +1,21 @@
 //! The web application: files that are inside the program (read from disk in development), and its one page for every address of its own.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
+    IF_NONE_MATCH, VARY,
 };
-use actix_web::middleware::{Compress, DefaultHeaders};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use ring::digest::{SHA256, digest};
 use rust_embed::{Embed, EmbeddedFile};
 
@@ -42,7 +47,7 @@ pub(super) fn headers() -> DefaultHeaders {
 }
 
 pub(super) fn routes(app: &mut ServiceConfig) {
-    let files = web::scope("/static").wrap(headers()).wrap(Compress::default());
+    let files = web::scope("/static").wrap(headers());
     app.service(files.route("/{path:.*}", web::get().to(file)).route("/{path:.*}", web::head().to(file)));
 }
 
@@ -84,11 +89,36 @@ fn answer(req: &HttpRequest, path: &str, file: EmbeddedFile, keep: &'static str)
     if unchanged {
         return response.finish();
     }
-    response.insert_header((CONTENT_TYPE, media_type(path)));
-    match file.data {
-        Cow::Borrowed(bytes) => response.body(bytes),
-        Cow::Owned(bytes) => response.body(bytes),
+    let kind = media_type(path);
+    response.insert_header((CONTENT_TYPE, kind));
+    let is_text = kind.contains("charset") || kind.contains("json") || kind.contains("svg");
+    if !is_text {
+        return response.body(file.data.into_owned());
     }
+    response.insert_header((VARY, "accept-encoding"));
+    let takes_gzip = req
+        .headers()
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("gzip"));
+    if takes_gzip && let Some(packed) = packed(&file) {
+        return response.insert_header((CONTENT_ENCODING, "gzip")).body(packed);
+    }
+    response.body(file.data.into_owned())
+}
+
+/// A file's smallest gzip form, made once: a first visit is mostly waiting for these bytes. Bounded by what is inside the program.
+fn packed(file: &EmbeddedFile) -> Option<Bytes> {
+    static PACKED: LazyLock<Mutex<HashMap<[u8; 32], Bytes>>> = LazyLock::new(Mutex::default);
+    let key = file.metadata.sha256_hash();
+    if let Some(known) = PACKED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Some(known.clone());
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&file.data).ok()?;
+    let made = Bytes::from(encoder.finish().ok()?);
+    PACKED.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+    Some(made)
 }
 
 fn media_type(path: &str) -> &'static str {

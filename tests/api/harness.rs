@@ -253,7 +253,7 @@ impl Api {
         self.user["id"].as_str().unwrap()
     }
 
-    pub fn from_host(mut self, host: &str) -> Self {
+    pub fn on_host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
         self
     }

@@ -23,7 +23,7 @@ async fn the_host_decides_and_the_header_counts_only_where_no_host_does() {
     let me = |api: &Api, header: &str| api.request(reqwest::Method::GET, "/v1/me").header("Rialto-Tenant", header);
 
     let by_host = ada.send(me(&ada, &b.slug)).await;
-    let plain = ada.clone().from_host("127.0.0.1:8080");
+    let plain = ada.clone().on_host("127.0.0.1:8080");
     let by_header = plain.send(me(&plain, &a.slug)).await;
     let other = plain.send(me(&plain, &b.slug)).await;
 
@@ -32,8 +32,8 @@ async fn the_host_decides_and_the_header_counts_only_where_no_host_does() {
     other.refused(404, "not_found");
     plain.send(me(&plain, "nobody")).await.refused(404, "not_found");
     plain.me().await.refused(421, "unknown_host");
-    ada.clone().from_host("nobody.chat.test").me().await.refused(421, "unknown_host");
-    ada.from_host("elsewhere.example").me().await.refused(421, "unknown_host");
+    ada.clone().on_host("nobody.chat.test").me().await.refused(421, "unknown_host");
+    ada.on_host("elsewhere.example").me().await.refused(421, "unknown_host");
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn another_tenants_token_and_ids_are_not_found_and_audited() {
     let (a, b) = (TestTenant::make().await, TestTenant::make().await);
     let (ada, bo) = (a.member("ada").await, b.member("bo").await);
 
-    ada.clone().from_host(&format!("{}.chat.test", b.slug)).me().await.refused(404, "not_found");
+    ada.clone().on_host(&format!("{}.chat.test", b.slug)).me().await.refused(404, "not_found");
     assert_eq!(audited(&a.id, "access.cross_tenant").await, 1);
 
     ada.get(&format!("/v1/users/{}", bo.id())).await.refused(404, "not_found");
@@ -110,8 +110,8 @@ async fn operators_reach_the_platform_only_and_nobody_else_does() {
     let page = operator.get("/v1/platform/tenants?limit=1").await.expect(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 1);
     admin.get("/v1/platform/tenants").await.refused(403, "forbidden");
-    operator.from_host(&format!("{}.chat.test", tenant.slug)).me().await.refused(404, "not_found");
-    tenant.visitor().from_host("platform.chat.test").get("/v1/platform/tenants").await.refused(401, "unauthorized");
+    operator.on_host(&format!("{}.chat.test", tenant.slug)).me().await.refused(404, "not_found");
+    tenant.visitor().on_host("platform.chat.test").get("/v1/platform/tenants").await.refused(401, "unauthorized");
 }
 
 #[tokio::test]

@@ -3,6 +3,13 @@
 //! Each test runs a copy of the program in a folder of its own, as an unprivileged user. Started as root, the tests also show what the
 //! program does with root's rights; started otherwise those are reported as skipped.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that fails by panicking is a test that fails"
+)]
+
 mod boot_check;
 mod configuration;
 mod keeping;

@@ -85,6 +85,7 @@ impl Client {
                 (BTreeMap::from([(name, result)]), Some((subscription, top)))
             }
             // Without its own stream the session still works: the client recovers it on its next connect.
+            Err(_) if self.over.get() => (BTreeMap::new(), None),
             Err(error) => {
                 tracing::warn!(code = error.code, "could not subscribe a person to their own stream");
                 (BTreeMap::new(), None)

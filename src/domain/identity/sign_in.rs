@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::accounts::{Accounts, Origin, hash_of, void_before};
@@ -13,6 +14,9 @@ use crate::infra::bus::News;
 use crate::infra::pg::TenantTx;
 use crate::kernel::ids::TokenId;
 use crate::kernel::{TenantId, UserId};
+
+/// A spent refresh token is taken once more within this time, while what it was exchanged for has not been used.
+const RETRY_WITHIN: TimeDelta = TimeDelta::seconds(30);
 
 impl Accounts {
     /// Checks a password and begins a session. Whether the address is known shows neither in the answer nor in the work done.
@@ -61,9 +65,14 @@ impl Accounts {
         if known.revoked_at.is_some() || known.expires_at <= now {
             return Err(IdentityError::Unauthorized);
         }
-        if known.used_at.is_some() {
-            self.end_stolen_session(tx, known.user, known.family).await?;
-            return Err(IdentityError::Unauthorized);
+        if let Some(used_at) = known.used_at {
+            // The answer may have been lost on the way, or two tabs asked at one moment: then nothing newer has been used yet.
+            let is_retry =
+                now - used_at <= RETRY_WITHIN && !tokens::successor_was_used(&mut tx, known.family, used_at).await?;
+            if !is_retry {
+                self.end_stolen_session(tx, known.user, known.family).await?;
+                return Err(IdentityError::Unauthorized);
+            }
         }
         let account = accounts::find(&mut tx, known.user).await?.ok_or(IdentityError::Unauthorized)?;
         if account.state != State::Active {

@@ -62,7 +62,7 @@ impl Emoji {
             None => {
                 text.len() <= Self::BYTES_MAX
                     && !text.is_empty()
-                    && text.chars().any(|c| !c.is_ascii())
+                    && !text.is_ascii()
                     && text.chars().all(|c| {
                         (!c.is_alphabetic() && !c.is_whitespace() && !c.is_control() && !c.is_ascii())
                             || matches!(c, '0'..='9' | '#' | '*')

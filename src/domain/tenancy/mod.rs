@@ -1,6 +1,6 @@
 //! Tenants: who they are, which state they are in, and how a host or slug finds one.
 //!
-//! R5: nothing outside this module and `infra::pg` decides which tenant a transaction sees. R9: [`watch`] tells every node within a
+//! R5: nothing outside this module and `infra::pg` decides which tenant a transaction sees. R9: [`mod@watch`] tells every node within a
 //! second that a tenant was suspended.
 
 pub mod audit;

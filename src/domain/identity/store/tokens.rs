@@ -58,6 +58,20 @@ pub async fn lock_refresh(tx: &mut TenantTx, hash: &[u8]) -> Result<Option<Refre
     .await?)
 }
 
+/// Whether any token that a session got since `at` has been used.
+pub async fn successor_was_used(tx: &mut TenantTx, family: TokenId, at: DateTime<Utc>) -> Result<bool, PgError> {
+    let used = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM refresh_tokens
+            WHERE tenant_id = $1 AND family_id = $2 AND created_at >= $3 AND used_at IS NOT NULL) AS "used!""#,
+        tx.tenant().uuid(),
+        family.uuid(),
+        at,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(used)
+}
+
 pub async fn spend_refresh(tx: &mut TenantTx, id: TokenId, at: DateTime<Utc>) -> Result<(), PgError> {
     let tenant = tx.tenant().uuid();
     sqlx::query!("UPDATE refresh_tokens SET used_at = $3 WHERE tenant_id = $1 AND id = $2", tenant, id.uuid(), at)

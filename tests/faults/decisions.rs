@@ -1,0 +1,96 @@
+//! A decision reaches live sockets within a second.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::node::{Node, Person, Place};
+use crate::socket::Socket;
+
+const WITHIN: Duration = Duration::from_secs(1);
+
+async fn say(person: &Person, place: &Place, text: &str) {
+    let body = json!({"client_id": Uuid::new_v4(), "text": text});
+    person.post(&format!("/v1/rooms/{}/messages", place.room), body).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
+    let node = Node::start(&[]).await;
+    let (owner, member, other) = (node.person().await, node.person().await, node.person().await);
+    let place = owner.found().await;
+    let channel = place.channel();
+    let mut sockets = Vec::new();
+    for person in [&member, &other] {
+        person.join(&place).await;
+        let mut socket = Socket::open(node.port, &person.token).await.unwrap();
+        socket.subscribe(&channel, None).await.unwrap().unwrap();
+        sockets.push(socket);
+    }
+    say(&owner, &place, "heard by both").await;
+    for socket in &mut sockets {
+        assert!(socket.publication(&channel, Duration::from_secs(5)).await.unwrap().is_some());
+    }
+
+    let asked = Instant::now();
+    owner.delete(&format!("/v1/communities/{}/members/{}", place.community, member.id)).await;
+    let [removed, staying] = &mut sockets[..] else { unreachable!() };
+    let end = tokio::time::timeout(WITHIN, async {
+        loop {
+            let push = removed.push().await.unwrap();
+            if push.channel == channel && push.unsubscribe.is_some() {
+                return push.unsubscribe.unwrap();
+            }
+        }
+    });
+    let end = end.await.expect("the subscription ends within a second");
+    assert!(asked.elapsed() <= WITHIN);
+    assert_eq!(end.code, 2000);
+    say(&owner, &place, "not for everybody").await;
+    // `member.left` and the message.
+    let mut heard = 0;
+    while staying.publication(&channel, Duration::from_millis(700)).await.unwrap().is_some() {
+        heard += 1;
+    }
+    assert!(heard >= 1, "those who stay hear on");
+    assert!(removed.publication(&channel, Duration::from_millis(300)).await.unwrap().is_none());
+    assert!(removed.subscribe(&channel, None).await.unwrap().is_err());
+    let message = json!({"room_id": place.room, "client_id": Uuid::new_v4(), "text": "let me in"});
+    assert!(removed.rpc("message.create", message).await.unwrap().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_person_and_a_suspended_tenant_are_closed_within_a_second() {
+    let node = Node::start(&[]).await;
+    let (admin, owner, member) = (node.admin().await, node.person().await, node.person().await);
+    let place = owner.found().await;
+    member.join(&place).await;
+    let mut bad = Socket::open(node.port, &member.token).await.unwrap();
+    let mut good = Socket::open(node.port, &owner.token).await.unwrap();
+    for socket in [&mut bad, &mut good] {
+        socket.subscribe(&place.channel(), None).await.unwrap().unwrap();
+    }
+
+    admin.post(&format!("/v1/users/{}/suspend", member.id), json!({})).await;
+    let closed = bad.closed(WITHIN).await.expect("the suspended person's socket closes within a second");
+    assert_eq!(closed.0, Some(4501));
+    say(&owner, &place, "still here").await;
+    assert!(good.publication(&place.channel(), Duration::from_secs(5)).await.unwrap().is_some());
+    // Nor does the token open another.
+    assert!(Socket::open(node.port, &member.token).await.is_err());
+
+    // The operator's command is a process of its own: the server learns of it from the store.
+    tokio::task::block_in_place(|| node.run(&["tenant", "suspend", "demo"]));
+    let closed = good.closed(WITHIN).await.expect("a suspended tenant's sockets close within a second");
+    assert_eq!(closed.0, Some(4502));
+    assert!(Socket::open(node.port, &owner.token).await.is_err());
+    tokio::task::block_in_place(|| node.run(&["tenant", "resume", "demo"]));
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while Socket::open(node.port, &owner.token).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .expect("a resumed tenant is open again");
+}
