@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { chmod, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,6 +47,8 @@ export async function startServer(settings = {}) {
     stdio: ['ignore', out.fd, out.fd],
   });
   await out.close();
+  // For the runner, should this process be killed.
+  await writeFile(join(dir, 'pid'), `${child.pid}\n`);
   const ended = new Promise((done) => child.once('exit', done));
   const base = `http://${listen}`;
   const tail = async () => (await readFile(log, 'utf8')).split('\n').slice(-20).join('\n');

@@ -188,6 +188,25 @@ describe('recovery with a small ring', { concurrency: 4, ...needsProgram }, () =
     });
   }
 
+  test('who comes back to many rooms at once gets all that was missed in each', async (t) => {
+    const rooms = [];
+    for (let i = 0; i < 30; i += 1) rooms.push(await makeRoom(ada, bo));
+    const cable = await cableOf(t, server.base);
+    const client = await clientsOf(t).connect(WAYS[0], bo, { base: cable.base });
+    const ears = await Promise.all(rooms.map(async (room) => listen(await subscribe(client, onRoom(room)), 'publication', 'subscribed')));
+    cable.cut({ stayAway: true });
+    // Half a megabyte in all, while a quarter may wait for one reader.
+    const sent = await Promise.all(rooms.map((room) => post(ada, room, ...texts(2, 'x'.repeat(7_900)))));
+    const from = ears.map(({ heard }) => heard.length);
+    cable.mend();
+    for (const [i, ear] of ears.entries()) {
+      assert.equal((await ear.event('subscribed', { from: from[i] })).recovered, true);
+      await count(ear, 2);
+      assert.deepEqual(offsets(ear), sent[i]);
+    }
+    assert.equal(client.frames.closes.length, 1, 'the one cut was the only end of a connection');
+  });
+
   test('many large messages are recovered at once, by a reader that reads', async (t) => {
     const place = await makeRoom(ada, bo);
     const sent = await post(ada, place, ...Array.from({ length: 38 }, (_, i) => `${i} `.padEnd(7_900, 'x')));
