@@ -6,6 +6,8 @@
 //! Random choices come from one seed, which is printed; `RIALTO_FAULTS_SEED=<number>` repeats them.
 #![cfg(feature = "faults")]
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails by panicking is a test that fails")]
+
 mod crowd;
 mod decisions;
 mod kills;
