@@ -198,13 +198,14 @@ describe('recovery with a small ring', { concurrency: 4, ...needsProgram }, () =
     // Half a megabyte in all, while a quarter may wait for one reader.
     const sent = await Promise.all(rooms.map((room) => post(ada, room, ...texts(2, 'x'.repeat(7_900)))));
     const from = ears.map(({ heard }) => heard.length);
+    const state = listen(client, 'connected');
     cable.mend();
     for (const [i, ear] of ears.entries()) {
       assert.equal((await ear.event('subscribed', { from: from[i] })).recovered, true);
       await count(ear, 2);
       assert.deepEqual(offsets(ear), sent[i]);
     }
-    assert.equal(client.frames.closes.length, 1, 'the one cut was the only end of a connection');
+    assert.equal(state.of('connected').length, 1, 'it came back once, and was not closed for what it asked for');
   });
 
   test('many large messages are recovered at once, by a reader that reads', async (t) => {
