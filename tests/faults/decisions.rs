@@ -39,8 +39,10 @@ async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
     let end = tokio::time::timeout(WITHIN, async {
         loop {
             let push = removed.push().await.unwrap();
-            if push.channel == channel && push.unsubscribe.is_some() {
-                return push.unsubscribe.unwrap();
+            if push.channel == channel
+                && let Some(unsubscribe) = push.unsubscribe
+            {
+                return unsubscribe;
             }
         }
     });

@@ -5,8 +5,13 @@
 //! the server's back. Needs a program built with `--features faults`, which adds the calls that make an actor panic.
 //! Random choices come from one seed, which is printed; `RIALTO_FAULTS_SEED=<number>` repeats them.
 #![cfg(feature = "faults")]
-
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails by panicking is a test that fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that fails by panicking is a test that fails"
+)]
 
 mod crowd;
 mod decisions;
