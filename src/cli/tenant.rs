@@ -64,6 +64,7 @@ pub struct Provision {
 
 #[derive(Debug, Args)]
 pub struct Operator {
+    /// Address that they sign in with
     #[arg(long, value_name = "ADDRESS")]
     pub email: String,
     /// A random one is made and shown when not given

@@ -9,6 +9,7 @@ mod communities;
 mod foreign;
 mod harness;
 mod matrix;
+mod messages;
 mod openapi;
 mod pages;
 mod rls;

@@ -298,7 +298,8 @@ impl Client {
         if self.pong_due.get() && since_ping > limits.pong.duration() {
             return self.close(Disconnect::NoPong);
         }
-        if since_ping > limits.ping.duration() {
+        // Not again while an answer is due: that would put off its deadline for ever where pings are more frequent than pongs are slow.
+        if since_ping > limits.ping.duration() && !self.pong_due.get() {
             self.pinged_at.set(Instant::now());
             self.pong_due.set(true);
             self.outbox.push(ping(self.format()));

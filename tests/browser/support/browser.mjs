@@ -43,7 +43,7 @@ export async function openPage(browser, size = 'desktop', options = {}) {
     complaints.push(`${message.text()} (${where})`);
   });
   page.on('pageerror', (error) => complaints.push(error.stack ?? String(error)));
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   return {
     page,
     context,
