@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::content::Content;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi as Description, Ref};
+use utoipa::openapi::{OpenApi as Description, Ref, RefOr};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{MEDIA_TYPE, Problem};
@@ -49,7 +49,13 @@ fn describe_problems(whole: &mut Description) {
         let operations =
             [&mut path.get, &mut path.put, &mut path.post, &mut path.delete, &mut path.patch, &mut path.head];
         for operation in operations.into_iter().flatten() {
-            operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+            let described = &mut operation.responses.responses;
+            for (_, refusal) in described.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+                if let RefOr::T(refusal) = refusal {
+                    refusal.content.clone_from(&problem.content);
+                }
+            }
+            described.insert("default".to_owned(), problem.clone().into());
         }
     }
 }
