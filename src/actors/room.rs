@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::dev::channel;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
+};
 use tokio::sync::oneshot;
 
 use super::feed::{Accepted, Feed, FeedKey};
@@ -72,6 +75,17 @@ impl Room {
             busy: false,
             active_at: Instant::now(),
         }
+    }
+
+    /// Starts a room on a thread. Its mailbox has its full size from the first message on: actix would give it 16 places until the
+    /// room's thread had come to run it, and a burst on a cold room would be refused.
+    #[must_use]
+    pub fn start_on(arbiter: &ArbiterHandle, make: impl FnOnce() -> Self + Send + 'static) -> Addr<Self> {
+        let (sender, receiver) = channel::channel(MAILBOX_MAX);
+        arbiter.spawn_fn(move || {
+            Context::with_receiver(receiver).run(make());
+        });
+        Addr::new(sender)
     }
 
     /// Reads the room's position from the store; what lies between it and what was delivered is delivered now.
@@ -162,7 +176,6 @@ impl Actor for Room {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX_MAX);
         ctx.run_interval(IDLE_CHECK, Self::end_if_idle);
         self.load(ctx);
     }

@@ -62,7 +62,7 @@ impl Tenant {
         let (lifeline, watch) = lifeline::pair();
         let (live, tenant) = (Arc::clone(&self.live), self.id);
         let arbiter = self.live.directory.arbiter_for(id);
-        let addr = Room::start_in_arbiter(&arbiter, move |_| Room::new(live, tenant, id, generation, lifeline));
+        let addr = Room::start_on(&arbiter, move || Room::new(live, tenant, id, generation, lifeline));
         let seat = Arc::new(Seat { addr, generation });
         self.live.directory.insert_room(self.id, id, Arc::clone(&seat));
         self.live.counters.rooms_started.increment();
