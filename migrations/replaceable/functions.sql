@@ -106,10 +106,13 @@ BEGIN
                              OR dense_rank() OVER (PARTITION BY k.room_id, k.author_id ORDER BY k.first_ord) > 1) THEN 'slow_mode'
                END AS refusal
           FROM known k
+    ), judged_fresh AS (
+        SELECT j.*, (j.refusal IS NULL AND j.stored_id IS NULL AND j.ord = j.first_ord) AS fresh FROM judged j
+    ), placed AS (
+        SELECT j.*, j.last_offset + count(*) FILTER (WHERE j.fresh) OVER (PARTITION BY j.room_id ORDER BY j.ord) AS new_offset
+          FROM judged_fresh j
     ), accepted AS (
-        SELECT j.*, j.last_offset + row_number() OVER (PARTITION BY j.room_id ORDER BY j.ord) AS new_offset
-          FROM judged j
-         WHERE j.refusal IS NULL AND j.stored_id IS NULL AND j.ord = j.first_ord
+        SELECT * FROM placed WHERE fresh
     ), called AS (
         SELECT a.ord, array_agg(u.id ORDER BY u.id) AS user_ids
           FROM accepted a
@@ -158,13 +161,18 @@ BEGIN
           FROM (SELECT w.room_id, max(w.new_offset) AS top FROM written w GROUP BY w.room_id) n
          WHERE s.tenant_id = p_tenant AND s.id = n.room_id
     )
+    -- Windows, not joins: with only nested loops allowed, joining the batch to itself would cost its square.
     SELECT j.ord::integer, j.refusal,
            CASE WHEN j.refusal = 'slow_mode'
                 THEN greatest(1, ceil(extract(epoch FROM coalesce(j.posted_at, p_at) + make_interval(secs => j.slow_mode_s) - p_at)))::integer END,
-           coalesce(j.stored_id, w.id), coalesce(j.stored_offset, w.new_offset),
+           coalesce(j.stored_id, first_value(CASE WHEN j.fresh THEN j.id END) OVER sends),
+           coalesce(j.stored_offset, first_value(CASE WHEN j.fresh THEN j.new_offset END) OVER sends),
            (j.stored_id IS NOT NULL OR j.ord <> j.first_ord),
-           w.new_tail, NULL::uuid, NULL::text
-      FROM judged j LEFT JOIN written w ON w.ord = j.first_ord
+           CASE WHEN j.fresh AND (j.handles <> '' OR j.reply_to IS NOT NULL)
+                THEN (SELECT w.new_tail FROM written w WHERE w.ord = j.ord) END,
+           NULL::uuid, NULL::text
+      FROM placed j
+    WINDOW sends AS (PARTITION BY j.room_id, j.author_id, j.client_id ORDER BY j.ord)
      ORDER BY j.ord;
 
     -- Personal streams are locked after all rooms, in id order too, so that batches can not wait for each other in a circle.

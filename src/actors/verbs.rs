@@ -111,9 +111,9 @@ impl Live {
     }
 
     fn check_posting_rate(&self, scope: &Scope) -> Result<(), Error> {
-        let clock = DefaultClock::default();
         let too_many = |until: governor::NotUntil<_>| {
-            let wait = until.wait_time_from(clock.now()).as_secs().saturating_add(1);
+            // A clock is made here only, for making one is not free.
+            let wait = until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1);
             Error::TooMany { retry_after_s: u32::try_from(wait).unwrap_or(u32::MAX) }
         };
         self.posts_of_person.check_key(&(scope.tenant, scope.user)).map_err(too_many)?;

@@ -51,7 +51,7 @@ impl Default for Store {
             redis_url: None,
             kafka_brokers: None,
             connections: 16,
-            writers: 4,
+            writers: 2,
             acquire_timeout: Span::from_secs(5),
             statement_timeout: Span::from_secs(15),
             queue: 4_096,

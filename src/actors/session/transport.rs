@@ -108,8 +108,8 @@ impl ActorFuture<Session> for Drain {
             }
             Next::Frame(frame) => {
                 write(ctx, session.client.format(), frame);
-                // More may wait: asked again once the context has handed this piece on.
-                task.waker().wake_by_ref();
+                // More may wait: the connection polls its body again until nothing comes or its buffer is full, and then after a flush.
+                outbox.wait(task.waker());
             }
         }
         Poll::Pending

@@ -97,12 +97,15 @@ describe('errors', { concurrency: 4 }, () => {
       const slow = (error) => failing(111, /3?\d s/)(error) && error.temporary !== false;
       await assert.rejects(client.publish(onRoom(place), message()), slow);
 
-      const other = await makeRoom(bo);
-      const outcomes = await Promise.allSettled(Array.from({ length: 80 }, () => client.publish(onRoom(other), message())));
+      // Somebody of their own: what they may post is used up afterwards.
+      const hasty = await register('Hasty');
+      const other = await makeRoom(hasty);
+      const rush = await clientsOf(t).connect(how, hasty);
+      const outcomes = await Promise.allSettled(Array.from({ length: 80 }, () => rush.publish(onRoom(other), message())));
       const refused = outcomes.filter(({ status }) => status === 'rejected');
       assert.ok(refused.length > 0 && refused.length < 80, `${refused.length} of 80 refused`);
       for (const { reason } of refused) assert.equal(reason.code, 111);
-      const subscription = await subscribe(client, onRoom(other));
+      const subscription = await subscribe(rush, onRoom(other));
       const { publications } = await subscription.history({ limit: 1_000, since: { offset: 0, epoch: other.epoch } });
       const stored = publications.filter(({ data }) => data.type === 'message.created').length;
       assert.equal(stored, 80 - refused.length, 'what was refused is not stored, what was acknowledged is');
