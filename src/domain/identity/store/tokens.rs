@@ -74,9 +74,14 @@ pub async fn successor_was_used(tx: &mut TenantTx, family: TokenId, at: DateTime
 
 pub async fn spend_refresh(tx: &mut TenantTx, id: TokenId, at: DateTime<Utc>) -> Result<(), PgError> {
     let tenant = tx.tenant().uuid();
-    sqlx::query!("UPDATE refresh_tokens SET used_at = $3 WHERE tenant_id = $1 AND id = $2", tenant, id.uuid(), at)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE refresh_tokens SET used_at = coalesce(used_at, $3) WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        id.uuid(),
+        at
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
