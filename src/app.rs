@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::{Arbiter, ArbiterHandle, System};
 use actix_web::dev::{Extensions, Server};
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -130,7 +131,7 @@ fn listen(edge: &Data<Edge>, receivers: Vec<HubReceiver>) -> Result<(Server, Vec
     let receivers = Arc::new(Mutex::new(receivers));
     let (config, data) = (Arc::clone(&edge.config), edge.clone());
     let factory = move || {
-        let mut app = App::new().app_data(data.clone()).configure(http::routes);
+        let mut app = App::new().app_data(data.clone()).wrap(from_fn(http::requests::count)).configure(http::routes);
         let mut receivers = receivers.lock().unwrap_or_else(PoisonError::into_inner);
         let worker = receivers.len();
         // A worker that actix had to start again has no queue any more: it serves HTTP and refuses sockets.

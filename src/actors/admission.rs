@@ -1,17 +1,25 @@
-//! Who may connect: places per node, tenant, person and address, and how fast new connections are taken in.
+//! Who may connect: places per node, tenant, person and address, how fast new connections are taken in, and how many requests one address
+//! may make.
 //!
-//! R6: a refusal is an answer (503 or 429 with `Retry-After` at the handshake, code 3504 at `connect`), never a wait.
+//! R6: a refusal is an answer (503 or 429 with `Retry-After` over HTTP, code 3504 at `connect`), never a wait. An address is what
+//! the edge counts by: of IPv6 the network that one customer has.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use governor::DefaultDirectRateLimiter;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, NotUntil};
+use moka::sync::Cache;
 
 use super::session::limiter;
 use crate::config;
 use crate::kernel::{TenantId, UserId};
+
+/// Addresses whose requests are counted at one time (some 300 bytes each). Under a flood of more, those that ask least are forgotten.
+const ADDRESSES_MAX: u64 = 100_000;
 
 /// Why a connection is not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +44,14 @@ struct Counts {
 pub struct Admission {
     limits: config::Admission,
     accept: DefaultDirectRateLimiter,
+    requests: Cache<IpAddr, Arc<DefaultDirectRateLimiter>>,
     counts: Mutex<Counts>,
+}
+
+/// The whole seconds after which a rate has room again.
+pub(super) fn wait_s(until: &NotUntil<<DefaultClock as governor::clock::Clock>::Instant>) -> u64 {
+    // A clock is made here only, for making one is not free.
+    until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1)
 }
 
 /// A place that a connection holds; dropping it gives it back.
@@ -65,7 +80,24 @@ fn take<K: Hash + Eq>(counts: &mut HashMap<K, u32>, key: K) {
 impl Admission {
     #[must_use]
     pub fn new(limits: &config::Admission) -> Arc<Self> {
-        Arc::new(Self { limits: limits.clone(), accept: limiter(limits.accept), counts: Mutex::default() })
+        // An address that has been silent for this long has its whole burst again: to forget it changes nothing.
+        let rate = limits.requests_per_address;
+        let refilled = Duration::from_secs(u64::from(rate.burst.div_ceil(rate.per_second.max(1))).max(1));
+        Arc::new(Self {
+            limits: limits.clone(),
+            accept: limiter(limits.accept),
+            requests: Cache::builder().max_capacity(ADDRESSES_MAX).time_to_idle(refilled).build(),
+            counts: Mutex::default(),
+        })
+    }
+
+    /// Counts a request of an address.
+    ///
+    /// # Errors
+    /// The seconds to wait; the request is not counted then.
+    pub fn request(&self, address: IpAddr) -> Result<(), u64> {
+        let rate = || Arc::new(limiter(self.limits.requests_per_address));
+        self.requests.get_with(address, rate).check().map_err(|until| wait_s(&until))
     }
 
     /// Takes a new connection in, before anything is known of it but its address.

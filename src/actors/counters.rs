@@ -63,4 +63,6 @@ pub struct Counters {
     pub tenants_started: Counter,
     /// Connections refused by admission.
     pub connections_refused: Counter,
+    /// Requests refused because their address makes too many.
+    pub requests_refused: Counter,
 }

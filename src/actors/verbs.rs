@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use governor::clock::{Clock as _, DefaultClock};
 use serde_json::json;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::admission::wait_s;
 use super::feed::FeedKey;
 use super::live::{Live, Refused};
 use super::room::Post;
@@ -111,10 +111,8 @@ impl Live {
     }
 
     fn check_posting_rate(&self, scope: &Scope) -> Result<(), Error> {
-        let too_many = |until: governor::NotUntil<_>| {
-            // A clock is made here only, for making one is not free.
-            let wait = until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1);
-            Error::TooMany { retry_after_s: u32::try_from(wait).unwrap_or(u32::MAX) }
+        let too_many = |until: governor::NotUntil<_>| Error::TooMany {
+            retry_after_s: u32::try_from(wait_s(&until)).unwrap_or(u32::MAX),
         };
         self.posts_of_person.check_key(&(scope.tenant, scope.user)).map_err(too_many)?;
         self.posts_of_tenant.check_key(&scope.tenant).map_err(too_many)

@@ -164,7 +164,8 @@ impl Default for Admission {
             // Offices and mobile carriers share one address.
             connections_per_address: 20_000,
             accept: Rate { per_second: 5_000, burst: 10_000 },
-            requests_per_address: Rate { per_second: 200, burst: 1_000 },
+            // All who share it come back at once after a restart, each with a few requests.
+            requests_per_address: Rate { per_second: 1_000, burst: 10_000 },
             body: ByteSize::kib(256),
         }
     }

@@ -1,7 +1,7 @@
 //! Whose request it is, as far as the network tells: the peer's address, unless the peer is a trusted proxy that names another.
 
 use std::future::{Ready, ready};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
@@ -20,19 +20,19 @@ impl FromRequest for Client {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let trusted = req.app_data::<Data<Edge>>().map(|edge| edge.config.server.trusted_proxies.as_slice());
         let agent = req.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let address = of_request(req, trusted.unwrap_or_default()).map(key).unwrap_or_default();
-        ready(Ok(Self(Origin { address, user_agent: agent.to_owned() })))
+        ready(Ok(Self(Origin { address: of_request(req).to_string(), user_agent: agent.to_owned() })))
     }
 }
 
-/// The client's address. Of `X-Forwarded-For` the rightmost entry that is not a trusted proxy: what stands left of it anybody may write.
+/// The client's address, as limits count it. Of `X-Forwarded-For` the rightmost entry that is not a trusted proxy: what stands left of it
+/// anybody may write.
 #[must_use]
-pub fn of_request(req: &HttpRequest, trusted: &[IpAddr]) -> Option<IpAddr> {
-    let peer = req.peer_addr()?.ip();
+pub fn of_request(req: &HttpRequest) -> IpAddr {
+    let trusted = req.app_data::<Data<Edge>>().map(|edge| edge.config.server.trusted_proxies.as_slice());
+    let peer = req.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let forwarded = req.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    Some(behind(peer, &forwarded.collect::<Vec<_>>().join(","), trusted))
+    network(behind(peer, &forwarded.collect::<Vec<_>>().join(","), trusted.unwrap_or_default()))
 }
 
 fn behind(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
@@ -48,14 +48,10 @@ fn behind(peer: IpAddr, forwarded: &str, trusted: &[IpAddr]) -> IpAddr {
 }
 
 /// What limits count by: an IPv4 address, or an IPv6 network of 64 bits, which one customer has all of.
-#[must_use]
-pub fn key(address: IpAddr) -> String {
+fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -78,7 +74,8 @@ mod tests {
 
     #[test]
     fn one_customers_ipv6_network_counts_as_one() {
-        assert_eq!(key(ip("2001:db8:1:2:3:4:5:6")), key(ip("2001:db8:1:2::9")));
-        assert_eq!(key(ip("::ffff:1.2.3.4")), "1.2.3.4");
+        assert_eq!(network(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
+        assert_ne!(network(ip("2001:db8:1:2::9")), network(ip("2001:db8:1:3::9")));
+        assert_eq!(network(ip("::ffff:1.2.3.4")), ip("1.2.3.4"));
     }
 }

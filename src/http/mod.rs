@@ -11,6 +11,7 @@ mod jwks;
 pub mod openapi;
 pub mod origin;
 pub mod problem;
+pub mod requests;
 mod static_files;
 pub mod tenant;
 pub mod v1;

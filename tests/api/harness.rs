@@ -219,6 +219,13 @@ pub async fn demo_server() -> (String, Data<Edge>) {
     (base, edge)
 }
 
+/// A server beside, on the same database, where an address may make so many requests in a row and one a second after.
+pub fn strict_server(burst: u32) -> String {
+    let mut strict = config();
+    strict.limits.admission.requests_per_address = rialto::config::Rate { per_second: 1, burst };
+    serve(Arc::new(strict), server().edge.db.clone()).0
+}
+
 /// Provisions on the server's own runtime.
 pub async fn provision(wanted: Wanted) -> Result<Provisioned, rialto::domain::identity::IdentityError> {
     let edge = &server().edge;
@@ -259,7 +266,12 @@ impl Api {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut request = self.client.request(method, format!("{}{path}", server().base));
+        self.request_to(&server().base, method, path)
+    }
+
+    /// The same request to another server.
+    pub fn request_to(&self, base: &str, method: Method, path: &str) -> RequestBuilder {
+        let mut request = self.client.request(method, format!("{base}{path}"));
         request = request.header("host", &self.host).header("x-forwarded-for", &self.address);
         match &self.token {
             Some(token) => request.bearer_auth(token),

@@ -8,6 +8,7 @@ mod auth;
 mod communities;
 mod foreign;
 mod harness;
+mod limits;
 mod matrix;
 mod messages;
 mod openapi;

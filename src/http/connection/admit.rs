@@ -35,9 +35,7 @@ pub async fn admit(request: &HttpRequest, edge: &Data<Edge>) -> Result<Admitted,
         return Err(Problem::new("busy", "the server is stopping"));
     }
     check_origin(request, edge)?;
-    let peer = address::of_request(request, &edge.config.server.trusted_proxies);
-    let address = peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
-    let place = hub.live.admission.admit(address).map_err(|full| {
+    let place = hub.live.admission.admit(address::of_request(request)).map_err(|full| {
         hub.live.counters.connections_refused.increment();
         match full {
             Full::Node => Problem::new("busy", "this node has as many connections as it takes").retry_after(5),
