@@ -53,6 +53,8 @@ pub struct Counters {
     pub recoveries_refused: Counter,
     /// Clients that had seen more than the store has.
     pub clients_ahead: Counter,
+    /// Streams of which the store has less than was delivered: history was lost.
+    pub streams_behind: Counter,
     /// Gaps between what was delivered and what is stored, closed from the store.
     pub gaps_filled: Counter,
     /// Rooms started.

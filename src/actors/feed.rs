@@ -77,6 +77,8 @@ pub struct Feed {
     pub channel: String,
     state: Mutex<State>,
     used_at: AtomicU64,
+    /// Counts how often its past was replaced.
+    era: AtomicU64,
     /// Subscribers who asked for join and leave pushes.
     announced_to: AtomicUsize,
     bytes_node: Arc<AtomicUsize>,
@@ -88,6 +90,8 @@ pub struct Feed {
 struct State {
     /// Epoch and top, once they have been read from the store.
     position: Option<(Arc<str>, u64)>,
+    /// The epoch before: a reading that was under way when it ended changes nothing.
+    ended: Option<Arc<str>>,
     ring: VecDeque<Arc<Entry>>,
     bytes: usize,
     early: BTreeMap<u64, Arc<Entry>>,
@@ -163,14 +167,31 @@ impl Feed {
                     Accepted::Done
                 }
             }
+            Some(_) if state.ended.as_deref() == Some(epoch) => Accepted::Done,
             Some(_) => {
-                // History was cut: offsets of the old epoch mean nothing.
-                self.bytes_node.fetch_sub(state.bytes, Ordering::Relaxed);
-                let listeners = state.listeners;
-                *state = State { position: Some((Arc::from(epoch), top)), listeners, ..State::default() };
+                self.cut(&mut state, Some((Arc::from(epoch), top)));
                 Accepted::Done
             }
         }
+    }
+
+    /// The store does not know the stream any more.
+    pub fn vanish(self: &Arc<Self>) {
+        self.cut(&mut self.lock(), None);
+    }
+
+    /// History was cut: offsets of the old epoch mean nothing, and whoever listens begins anew before anything else is told.
+    fn cut(self: &Arc<Self>, state: &mut State, position: Option<(Arc<str>, u64)>) {
+        self.bytes_node.fetch_sub(state.bytes, Ordering::Relaxed);
+        self.era.fetch_add(1, Ordering::Release);
+        let ended = state.position.take().map(|(epoch, _)| epoch);
+        *state = State { position, ended, listeners: state.listeners, ..State::default() };
+        self.tell(state, || Delivery::Cut { feed: Arc::clone(self) });
+    }
+
+    /// How often the channel's past was replaced.
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
     }
 
     /// Takes an event that has been committed: delivers it when its turn has come, keeps it when it is early, drops it when known.
@@ -215,12 +236,17 @@ impl Feed {
     }
 
     fn dispatch(self: &Arc<Self>, state: &State, entry: &Arc<Entry>) {
+        self.tell(state, || Delivery::Entry { feed: Arc::clone(self), entry: Arc::clone(entry) });
+    }
+
+    /// Hands a delivery to each worker that listens.
+    fn tell(&self, state: &State, delivery: impl Fn() -> Delivery) {
         let mut listeners = state.listeners;
         while listeners != 0 {
             let worker = listeners.trailing_zeros() as usize;
             listeners &= listeners - 1;
             if let Some(hub) = self.hubs.get(worker) {
-                hub.deliver(Delivery::Entry { feed: Arc::clone(self), entry: Arc::clone(entry) });
+                hub.deliver(delivery());
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Two ways lead here: a feed that got an event too early, and the position check, which compares every stream that somebody listens
 //! to with the store every few seconds. So losing news costs seconds, never events (R2, R11).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use super::feed::{Accepted, Feed, FeedKey};
 use super::live::Live;
 use crate::domain::events;
 use crate::domain::messaging::history;
+use crate::kernel::TenantId;
+use crate::protocol::Channel;
 
 /// Feeds that may wait for the store.
 const QUEUE_MAX: usize = 4_096;
@@ -45,7 +47,7 @@ pub async fn run(live: Arc<Live>, mut requests: Requests) {
                 }
             }
             _ = check.tick() => {
-                check_positions(&live).await;
+                compare(&live, live.feeds.heard()).await;
                 live.feeds.shed(HELD_MAX);
                 live.forget_full_buckets();
             }
@@ -73,27 +75,44 @@ async fn fill(live: &Live, feed: &Arc<Feed>) {
     }
 }
 
-/// Compares the streams that somebody listens to with the store.
-async fn check_positions(live: &Live) {
-    let heard: HashMap<_, _> = live
-        .feeds
-        .heard()
+/// Compares streams with the store: what was missed is read, and where the epoch is another one everybody begins anew.
+async fn compare(live: &Live, feeds: Vec<Arc<Feed>>) {
+    let known: HashMap<_, _> = feeds
         .into_iter()
-        .filter_map(|feed| feed.key.stored().map(|stream| ((feed.key.tenant, stream.uuid()), feed)))
+        .filter_map(|feed| {
+            let (epoch, top) = feed.position()?;
+            Some(((feed.key.tenant, feed.key.stored()?.uuid()), (feed, epoch, top)))
+        })
         .collect();
-    let keys: Vec<_> = heard.keys().copied().collect();
+    let keys: Vec<_> = known.keys().copied().collect();
+    let mut behind = 0;
     for chunk in keys.chunks(CHECK_PAGE) {
         let positions = match events::list_positions(live.db.pg(), chunk).await {
             Ok(positions) => positions,
             Err(error) => return tracing::warn!(%error, "positions could not be compared with the store"),
         };
+        let mut gone: HashSet<_> = chunk.iter().copied().collect();
         for (tenant, id, epoch, last_offset) in positions {
-            if let Some(feed) = heard.get(&(tenant, id))
-                && feed.position().is_some()
-                && feed.anchor(&epoch, last_offset) == Accepted::Gap
-            {
+            gone.remove(&(tenant, id));
+            let Some((feed, known_epoch, top)) = known.get(&(tenant, id)) else { continue };
+            behind += u64::from(**known_epoch == *epoch && last_offset < *top);
+            if feed.anchor(&epoch, last_offset) == Accepted::Gap {
                 fill(live, feed).await;
             }
         }
+        gone.iter().filter_map(|key| known.get(key)).for_each(|(feed, ..)| feed.vanish());
     }
+    if behind > 0 {
+        live.counters.streams_behind.add(behind);
+        tracing::error!(streams = behind, "the store has less than was delivered; run `rialto doctor restore-done`");
+    }
+}
+
+/// Reads again where a tenant's streams stand: its history was cut.
+pub(super) async fn compare_tenant(live: Arc<Live>, tenant: TenantId) {
+    let feeds = live.feeds.of_tenant(tenant);
+    // People's own streams first: their sessions close, and are spared the end of each subscription.
+    let (own, rooms) = feeds.into_iter().partition(|feed| matches!(feed.key.channel, Channel::User(_)));
+    compare(&live, own).await;
+    compare(&live, rooms).await;
 }

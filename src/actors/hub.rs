@@ -19,7 +19,7 @@ use super::feed::{Entry, Feed, FeedKey};
 use super::live::Live;
 use super::session::{Client, Subscription};
 use crate::kernel::{RoomId, TenantId, UserId};
-use crate::protocol::{Channel, Disconnect, Format};
+use crate::protocol::{Channel, Disconnect, Format, Unsubscribe};
 
 /// Deliveries that may wait for one worker. Full: entries are read from rings again, decisions become a check of everybody.
 const QUEUE_MAX: usize = 8_192;
@@ -32,6 +32,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 pub enum Delivery {
     /// A channel has something new.
     Entry { feed: Arc<Feed>, entry: Arc<Entry> },
+    /// A channel's past was replaced: its subscribers begin anew.
+    Cut { feed: Arc<Feed> },
     /// Somebody joined or left a room: pushes for those who asked for them.
     JoinLeave { feed: Arc<Feed>, json: Bytes, protobuf: Bytes },
     /// Rights may have changed: look again at these people's subscriptions in these rooms.
@@ -73,7 +75,7 @@ impl HubSender {
     pub fn deliver(&self, delivery: Delivery) {
         let Err(mpsc::error::TrySendError::Full(lost)) = self.queue.try_send(delivery) else { return };
         match lost {
-            Delivery::Entry { .. } => self.overflown.store(true, Ordering::Release),
+            Delivery::Entry { .. } | Delivery::Cut { .. } => self.overflown.store(true, Ordering::Release),
             Delivery::JoinLeave { .. } | Delivery::Frame { .. } => {}
             Delivery::Recheck { .. } | Delivery::Close { .. } | Delivery::Drain { .. } => {
                 self.undecided.store(true, Ordering::Release)
@@ -99,6 +101,8 @@ impl HubReceiver {
 /// What one worker has subscribed of one channel.
 struct Listeners {
     feed: Arc<Feed>,
+    /// The feed's era that `last` is of.
+    era: u64,
     /// The last offset handed on; `None` until the feed knows where it stands.
     last: Option<u64>,
     subscriptions: Vec<Rc<Subscription>>,
@@ -159,6 +163,11 @@ impl Hub {
     fn deliver(self: &Rc<Self>, delivery: Delivery) {
         match delivery {
             Delivery::Entry { feed, entry } => self.deliver_entry(&feed, &entry),
+            Delivery::Cut { feed } => {
+                if let Some(listeners) = self.channels.borrow_mut().get_mut(&feed.key) {
+                    listeners.begin_anew();
+                }
+            }
             Delivery::JoinLeave { feed, json, protobuf } => {
                 if let Some(listeners) = self.channels.borrow().get(&feed.key) {
                     for subscription in listeners.subscriptions.iter().filter(|s| s.wants_join_leave()) {
@@ -312,6 +321,7 @@ impl Hub {
     pub(super) fn join(&self, feed: &Arc<Feed>, subscription: Rc<Subscription>) {
         let mut channels = self.channels.borrow_mut();
         let listeners = channels.entry(feed.key).or_insert_with(|| Listeners {
+            era: feed.era(),
             last: feed.listen(self.worker),
             feed: Arc::clone(feed),
             subscriptions: Vec::new(),
@@ -335,6 +345,9 @@ impl Hub {
 
 impl Listeners {
     fn catch_up(&mut self) {
+        if self.era != self.feed.era() {
+            return self.begin_anew();
+        }
         // Before the first delivery nobody knows what was lost: everything that the ring has is offered, and each subscription takes what
         // comes next for it.
         let last = self.last.or_else(|| self.feed.oldest().map(|oldest| oldest.saturating_sub(1)));
@@ -345,8 +358,14 @@ impl Listeners {
             }
         } else {
             // The ring has moved on: each subscriber recovers from its own position.
-            self.subscriptions.iter().for_each(|s| s.lose_track());
+            self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::Insufficient));
         }
         self.last = Some(snapshot.top);
+    }
+
+    /// The channel's past was replaced: nobody's position in it means anything any more.
+    fn begin_anew(&mut self) {
+        (self.era, self.last) = (self.feed.era(), None);
+        self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::StateInvalidated));
     }
 }

@@ -1,5 +1,7 @@
 //! What sessions, rooms and HTTP share on one node: caches of rights, feeds, the directory of rooms, and the road of news.
 
+mod news;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -27,10 +29,9 @@ use crate::domain::communities::{self, Access, Grants, RoomFacts};
 use crate::domain::identity::{self, Keys};
 use crate::domain::messaging::{self, history};
 use crate::domain::tenancy::{State, TenancyError, Tenants};
-use crate::infra::bus::{News, StreamEvent, StreamId};
 use crate::infra::pg::{Db, PgError};
 use crate::kernel::{Clock, RoomId, TenantId, UserId, rng};
-use crate::protocol::{Channel, Disconnect};
+use crate::protocol::Channel;
 
 /// People and rooms whose rights are kept in memory.
 const CACHED_MAX: u64 = 200_000;
@@ -286,80 +287,11 @@ impl Live {
         let _position_check_heals = self.gaps.try_send(feed.key);
     }
 
-    /// Takes news that a commit has published. Runs on whatever thread committed; never waits.
-    fn hear(&self, news: News) {
-        match news {
-            News::Advanced { tenant, stream, event } => self.advance(tenant, stream, event),
-            News::Blanked { tenant, stream, events } => {
-                if let Some(feed) = self.feeds.find(&FeedKey::stream(tenant, stream)) {
-                    feed.blank(&events);
-                }
-            }
-            News::GrantsChanged { tenant, user } => {
-                self.forget_grants(tenant, user);
-                self.unread.stale(tenant, user);
-                self.tell(|| Delivery::Recheck { tenant, user: Some(user), room: None });
-            }
-            News::RoomChanged { tenant, room } => {
-                self.forgotten.fetch_add(1, Ordering::AcqRel);
-                self.rooms.invalidate(&(tenant, room));
-                self.tell(|| Delivery::Recheck { tenant, user: None, room: Some(room) });
-            }
-            News::CommunityChanged { .. } => {}
-            News::SessionsRevoked { tenant, user, tokens_valid_from, banned } => {
-                self.forget_grants(tenant, user);
-                let (issued_before, why) = if banned {
-                    (None, Disconnect::Banned)
-                } else {
-                    (Some(tokens_valid_from), Disconnect::InvalidToken)
-                };
-                self.tell(|| Delivery::Close { tenant, user: Some(user), issued_before, why });
-            }
-            News::TenantChanged { tenant } => self.tenant_changed(tenant),
-            News::ReadMoved { tenant, user, .. } => self.unread.stale(tenant, user),
-        }
-    }
-
-    fn advance(&self, tenant: TenantId, stream: StreamId, event: StreamEvent) {
-        if let StreamId::Room(room) = stream {
-            self.unread.note(self, tenant, room, &event);
-        }
-        // A stream that nobody here has looked at needs nothing: who looks later reads the store.
-        if let Some(feed) = self.feeds.find(&FeedKey::stream(tenant, stream))
-            && (feed.position().is_some() || feed.is_heard())
-            && feed.accept(event) == Accepted::Gap
-        {
-            self.fill_gap(&feed);
-        }
-    }
-
-    fn forget_grants(&self, tenant: TenantId, user: UserId) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.people.forget(tenant, user);
-        self.grants.invalidate(&(tenant, user));
-    }
-
     /// R6: a rate's bucket that has filled up again says nothing and is dropped.
     pub(super) fn forget_full_buckets(&self) {
         self.posts_of_person.retain_recent();
         self.posts_of_tenant.retain_recent();
         self.typing_of_person.retain_recent();
-    }
-
-    /// Live connections of a tenant that is not active any more end.
-    fn tenant_changed(&self, tenant: TenantId) {
-        self.tenants.forget(tenant);
-        let (tenants, pg, hubs) = (self.tenants.clone(), self.db.pg().clone(), Arc::clone(&self.hubs));
-        self.db.runtime().spawn(async move {
-            let why = match tenants.get(&pg, tenant).await.map(|tenant| tenant.state) {
-                Ok(State::Suspended) => Disconnect::TenantSuspended,
-                Ok(State::Terminated) => Disconnect::TenantTerminated,
-                _ => return,
-            };
-            for hub in hubs.iter() {
-                hub.deliver(Delivery::Close { tenant, user: None, issued_before: None, why });
-            }
-        });
     }
 
     /// Hands commands of an emulated session to its worker; false when they could not be taken.

@@ -73,6 +73,13 @@ impl Unread {
         }
     }
 
+    /// Everybody's counts in a tenant have to be read again.
+    pub fn all_stale(&self, tenant: TenantId) {
+        let mut state = self.lock();
+        let State { people, stale, .. } = &mut *state;
+        stale.extend(people.keys().filter(|(of, _)| *of == tenant));
+    }
+
     fn forget(&self, tenant: TenantId, user: UserId) {
         let mut state = self.lock();
         if let Some(rooms) = state.people.remove(&(tenant, user)) {

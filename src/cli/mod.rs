@@ -46,17 +46,17 @@ enum Verb {
     /// Seed the demo tenant with people, a community and rooms, then exit
     Demo(Common),
     /// Check configuration, store, durability, roles and limits, and say what is wrong
-    Doctor(Common),
+    Doctor(Doctor),
 }
 
 /// Where configuration and data are.
 #[derive(Debug, Clone, Args)]
 struct Common {
     /// Configuration file; config/rialto.yaml is read if it is there and none is named
-    #[arg(long, value_name = "FILE", env = "RIALTO_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "RIALTO_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// Folder for the embedded store, keys and files [default: ./data]
-    #[arg(long, value_name = "DIR", env = "RIALTO_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "RIALTO_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
 }
 
@@ -84,6 +84,14 @@ struct Tenant {
     verb: tenant::Verb,
 }
 
+#[derive(Debug, Args)]
+struct Doctor {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Option<doctor::Verb>,
+}
+
 impl Common {
     fn load(self, listen: Option<SocketAddr>, demo: bool) -> Result<Config, Failure> {
         let usual = Some(PathBuf::from(USUAL_FILE)).filter(|path| path.is_file());
@@ -103,7 +111,7 @@ pub fn run() -> ExitCode {
             args.verb.read().and_then(|verb| common.load(None, false).and_then(|config| tenant::run(config, verb)))
         }
         Verb::Demo(common) => common.load(None, false).and_then(demo::run),
-        Verb::Doctor(common) => common.load(None, false).and_then(doctor::run),
+        Verb::Doctor(args) => args.common.load(None, false).and_then(|config| doctor::run(config, args.verb)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

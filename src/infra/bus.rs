@@ -60,6 +60,8 @@ pub enum News {
     SessionsRevoked { tenant: TenantId, user: UserId, tokens_valid_from: DateTime<Utc>, banned: bool },
     /// The tenant's state or plan has changed.
     TenantChanged { tenant: TenantId },
+    /// The tenant's history was cut: what is known of it is read again, positions from before mean nothing any more.
+    HistoryCut { tenant: TenantId },
     /// A person's watermark moved, or they muted the room.
     ReadMoved { tenant: TenantId, user: UserId, room: RoomId },
 }

@@ -5,15 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::node::{Node, Person, Place};
+use crate::node::Node;
 use crate::socket::Socket;
 
 const WITHIN: Duration = Duration::from_secs(1);
-
-async fn say(person: &Person, place: &Place, text: &str) {
-    let body = json!({"client_id": Uuid::new_v4(), "text": text});
-    person.post(&format!("/v1/rooms/{}/messages", place.room), body).await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
@@ -28,7 +23,7 @@ async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
         socket.subscribe(&channel, None).await.unwrap().unwrap();
         sockets.push(socket);
     }
-    say(&owner, &place, "heard by both").await;
+    owner.say(&place, "heard by both").await;
     for socket in &mut sockets {
         assert!(socket.publication(&channel, Duration::from_secs(5)).await.unwrap().is_some());
     }
@@ -49,7 +44,7 @@ async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
     let end = end.await.expect("the subscription ends within a second");
     assert!(asked.elapsed() <= WITHIN);
     assert_eq!(end.code, 2000);
-    say(&owner, &place, "not for everybody").await;
+    owner.say(&place, "not for everybody").await;
     // `member.left` and the message.
     let mut heard = 0;
     while staying.publication(&channel, Duration::from_millis(700)).await.unwrap().is_some() {
@@ -77,7 +72,7 @@ async fn a_suspended_person_and_a_suspended_tenant_are_closed_within_a_second() 
     admin.post(&format!("/v1/users/{}/suspend", member.id), json!({})).await;
     let closed = bad.closed(WITHIN).await.expect("the suspended person's socket closes within a second");
     assert_eq!(closed.0, Some(4501));
-    say(&owner, &place, "still here").await;
+    owner.say(&place, "still here").await;
     assert!(good.publication(&place.channel(), Duration::from_secs(5)).await.unwrap().is_some());
     // Nor does the token open another.
     assert!(Socket::open(node.port, &member.token).await.is_err());

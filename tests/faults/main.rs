@@ -23,6 +23,7 @@ mod panics;
 mod program;
 mod recovery;
 mod removal;
+mod restore;
 mod slow;
 mod socket;
 mod store;

@@ -119,6 +119,10 @@ impl Node {
         assert!(crate::program::wait(&mut child).success(), "{}", self.screen());
     }
 
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
+    }
+
     /// Whether the process that was started last still runs.
     pub fn is_running(&self) -> bool {
         self.child.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
@@ -212,6 +216,12 @@ impl Person {
 
     pub async fn join(&self, place: &Place) {
         self.post(&format!("/v1/communities/{}/join", place.community), json!({})).await;
+    }
+
+    /// Sends a message; answers its offset.
+    pub async fn say(&self, place: &Place, text: &str) -> u64 {
+        let body = json!({"client_id": Uuid::new_v4(), "text": text});
+        self.post(&format!("/v1/rooms/{}/messages", place.room), body).await["offset"].as_u64().unwrap()
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {

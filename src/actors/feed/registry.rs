@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::{Feed, FeedKey};
 use crate::actors::hub::HubSender;
 use crate::config::Ring;
+use crate::kernel::TenantId;
 
 /// Parts of the registry, so that threads seldom meet at one lock.
 const SHARDS: usize = 64;
@@ -53,6 +54,7 @@ impl Feeds {
                 key,
                 channel: key.channel.to_string(),
                 state: Mutex::default(),
+                era: AtomicU64::new(0),
                 announced_to: AtomicUsize::new(0),
                 used_at: AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed)),
                 bytes_node: Arc::clone(&self.bytes),
@@ -67,6 +69,12 @@ impl Feeds {
     #[must_use]
     pub fn heard(&self) -> Vec<Arc<Feed>> {
         self.all().into_iter().filter(|feed| feed.is_heard()).collect()
+    }
+
+    /// A tenant's feeds.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: TenantId) -> Vec<Arc<Feed>> {
+        self.all().into_iter().filter(|feed| feed.key.tenant == tenant).collect()
     }
 
     fn all(&self) -> Vec<Arc<Feed>> {

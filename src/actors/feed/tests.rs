@@ -206,8 +206,19 @@ fn too_many_early_events_are_left_to_the_store() {
     assert_eq!(offsets(&heard(&mut hubs[0])), (1..=far).collect::<Vec<_>>());
 }
 
+/// Offsets that have reached a worker, and where a cut has.
+fn heard_with_cuts(receiver: &mut HubReceiver) -> Vec<Option<u64>> {
+    std::iter::from_fn(|| receiver.try_next())
+        .filter_map(|delivery| match delivery {
+            Delivery::Entry { entry, .. } => Some(Some(entry.event.offset)),
+            Delivery::Cut { .. } => Some(None),
+            _ => None,
+        })
+        .collect()
+}
+
 #[test]
-fn a_cut_history_begins_anew_and_keeps_its_listeners() {
+fn a_cut_history_begins_anew_and_its_listeners_are_told_before_anything_of_it() {
     let (_feeds, feed, mut hubs) = feeds(16, 1);
     feed.anchor("before", 0);
     feed.listen(0);
@@ -215,6 +226,23 @@ fn a_cut_history_begins_anew_and_keeps_its_listeners() {
     feed.accept(event(2));
     assert_eq!(feed.anchor("after", 1), Accepted::Done);
     feed.accept(event(2));
-    assert_eq!(offsets(&heard(&mut hubs[0])), [1, 2, 2]);
+    // A reading of the old epoch that was under way.
+    assert_eq!(feed.anchor("before", 2), Accepted::Done);
+    assert_eq!(heard_with_cuts(&mut hubs[0]), [Some(1), Some(2), None, Some(2)]);
+    assert_eq!(feed.position(), Some(("after".into(), 2)));
     assert!(feed.since(0).unwrap().missed.is_none());
+}
+
+#[test]
+fn a_stream_that_is_gone_has_no_position_and_may_come_back() {
+    let (feeds, feed, mut hubs) = feeds(16, 1);
+    feed.anchor("before", 0);
+    feed.listen(0);
+    feed.accept(event(1));
+    feed.vanish();
+    assert_eq!(feed.position(), None);
+    assert_eq!(feeds.bytes(), 0);
+    feed.anchor("after", 0);
+    feed.accept(event(1));
+    assert_eq!(heard_with_cuts(&mut hubs[0]), [Some(1), None, Some(1)]);
 }

@@ -12,7 +12,7 @@ use crate::actors::live::Refused;
 use crate::kernel::RoomId;
 use crate::protocol::subscription::{FLAG_REJECT_UNRECOVERED, SubscriptionType};
 use crate::protocol::{
-    Answer, Channel, ErrorBody, ErrorCode, Reply, Shape, SubscribeRequest, SubscribeResult, Unsubscribe,
+    Answer, Channel, Disconnect, ErrorBody, ErrorCode, Reply, Shape, SubscribeRequest, SubscribeResult, Unsubscribe,
     UnsubscribeRequest,
 };
 
@@ -183,17 +183,21 @@ impl Client {
         self.subscriptions.borrow().get(&subscription.channel).is_some_and(|held| Rc::ptr_eq(held, subscription))
     }
 
-    /// Ends a subscription that has lost entries; the client subscribes again by itself, from its own position.
-    pub(super) fn end_broken(self: &Rc<Self>, subscription: &Rc<Subscription>) {
+    /// Ends a subscription that has lost entries, or whose past was replaced; the client subscribes again by itself, from its own
+    /// position or from none.
+    pub(super) fn end_broken(self: &Rc<Self>, subscription: &Rc<Subscription>, why: Unsubscribe) {
         if !self.holds(subscription) {
             return;
         }
-        // The SDK does not renew a subscription that the server made; a new connection recovers it.
+        // The SDK does not renew a subscription that the server made; a new connection does.
         if matches!(subscription.channel, Channel::User(_)) {
-            return self.close(crate::protocol::Disconnect::InsufficientState);
+            return self.close(match why {
+                Unsubscribe::StateInvalidated => Disconnect::StateInvalidated,
+                _ => Disconnect::InsufficientState,
+            });
         }
         if self.remove_subscription(subscription.channel) {
-            self.send(&Reply::unsubscribed(subscription.channel.to_string(), Unsubscribe::Insufficient));
+            self.send(&Reply::unsubscribed(subscription.channel.to_string(), why));
         }
     }
 
@@ -232,9 +236,9 @@ impl Client {
         let Ok(identity) = self.identity() else { return };
         let live = &self.hub.live;
         match live.grants(identity.tenant, identity.user).await {
-            Ok(grants) if !grants.active => return self.close(crate::protocol::Disconnect::Banned),
+            Ok(grants) if !grants.active => return self.close(Disconnect::Banned),
             Ok(grants) if identity.issued_at < grants.tokens_valid_from => {
-                return self.close(crate::protocol::Disconnect::InvalidToken);
+                return self.close(Disconnect::InvalidToken);
             }
             Ok(grants) => {
                 if let Some(known) = self.identity.borrow_mut().as_mut() {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Client, Outbox};
 use crate::actors::feed::{Entry, Feed};
-use crate::protocol::{Channel, Format};
+use crate::protocol::{Channel, Format, Unsubscribe};
 
 /// Entries that may wait while a subscription is being prepared.
 const BUFFER_MAX: usize = 2_048;
@@ -89,7 +89,7 @@ impl Subscription {
             State::Live(last) if offset <= *last => {}
             State::Live(_) => {
                 drop(state);
-                self.lose_track();
+                self.lose_track(Unsubscribe::Insufficient);
             }
             State::Broken => {}
         }
@@ -101,18 +101,18 @@ impl Subscription {
         match before {
             State::Buffering(waiting) => waiting.iter().for_each(|entry| self.deliver(&self.feed.channel, entry)),
             State::Live(_) => {}
-            State::Broken => self.lose_track(),
+            State::Broken => self.lose_track(Unsubscribe::Insufficient),
         }
     }
 
-    /// Entries were lost on the way to this subscription: the client has to subscribe again.
-    pub(in crate::actors) fn lose_track(self: &Rc<Self>) {
+    /// Entries were lost on the way to this subscription, or its past was replaced: the client has to subscribe again.
+    pub(in crate::actors) fn lose_track(self: &Rc<Self>, why: Unsubscribe) {
         // The caller may be walking over the hub's subscribers. A client that has not had its reply is told after it.
         if matches!(self.state.replace(State::Broken), State::Live(_))
             && let Some(client) = self.client()
         {
             let subscription = Rc::clone(self);
-            actix_web::rt::spawn(async move { client.end_broken(&subscription) });
+            actix_web::rt::spawn(async move { client.end_broken(&subscription, why) });
         }
     }
 }

@@ -11,7 +11,10 @@ use crate::infra::bus::{News, StreamEvent, StreamId};
 use uuid::Uuid;
 
 use crate::infra::pg::{Pg, PgError, TenantTx};
-use crate::kernel::{MessageId, TenantId, UserId};
+use crate::kernel::{MessageId, TenantId, UserId, rng};
+
+/// Streams that get another epoch in one transaction; posts to them wait for it.
+const EPOCHS_PAGE: u16 = 500;
 
 /// An event about to be written.
 #[derive(Debug, Clone)]
@@ -55,4 +58,29 @@ pub async fn list_positions(pg: &Pg, keys: &[(TenantId, Uuid)]) -> Result<Vec<(T
     let positions = store::list_positions(&mut tx, keys).await?;
     tx.commit().await?;
     Ok(positions)
+}
+
+/// Gives every stream of a tenant another epoch, a page at a time; answers how many there are. Doing it again does no harm.
+///
+/// # Errors
+/// Those of the database; the pages before are done then.
+pub async fn renew_epochs(pg: &Pg, tenant: TenantId) -> Result<u64, PgError> {
+    let mut renewed = 0;
+    // Rooms before people, as everybody locks them.
+    for kind in ["room", "user"] {
+        let mut after = Uuid::nil();
+        loop {
+            let mut tx = pg.tenant(tenant).await?;
+            let ids = store::lock_page(&mut tx, kind, after, i64::from(EPOCHS_PAGE)).await?;
+            let epochs: Vec<String> = ids.iter().map(|_| rng::epoch()).collect();
+            store::set_epochs(&mut tx, &ids, &epochs).await?;
+            tx.commit().await?;
+            renewed += ids.len() as u64;
+            match ids.last() {
+                Some(last) if ids.len() == usize::from(EPOCHS_PAGE) => after = *last,
+                _ => break,
+            }
+        }
+    }
+    Ok(renewed)
 }

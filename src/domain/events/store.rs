@@ -71,6 +71,33 @@ pub(super) async fn list_positions(
     Ok(rows.into_iter().map(|r| (r.tenant_id.into(), r.id, r.epoch, r.last_offset.cast_unsigned())).collect())
 }
 
+/// Locks a page of the tenant's streams of one kind behind `after`, in id order.
+pub(super) async fn lock_page(tx: &mut TenantTx, kind: &str, after: Uuid, limit: i64) -> Result<Vec<Uuid>, PgError> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM streams WHERE tenant_id = $1 AND kind = $2 AND id > $3 ORDER BY id LIMIT $4 FOR UPDATE",
+        tx.tenant().uuid(),
+        kind,
+        after,
+        limit
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Gives streams other epochs.
+pub(super) async fn set_epochs(tx: &mut TenantTx, ids: &[Uuid], epochs: &[String]) -> Result<(), PgError> {
+    sqlx::query!(
+        "UPDATE streams s SET epoch = n.epoch
+           FROM unnest($2::uuid[], $3::text[]) AS n (id, epoch) WHERE s.tenant_id = $1 AND s.id = n.id",
+        tx.tenant().uuid(),
+        ids,
+        epochs
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Takes an idempotency key. False when it is taken; waits for the transaction that may be taking it.
 pub(super) async fn insert_key(tx: &mut TenantTx, intent: &Intent, now: DateTime<Utc>) -> Result<bool, PgError> {
     let done = sqlx::query!(

@@ -119,4 +119,10 @@ impl Directory {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.people.invalidate(&(tenant, user));
     }
+
+    /// Drops what is known of everybody.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.people.invalidate_all();
+    }
 }

@@ -211,23 +211,42 @@ pub(super) async fn count(tx: &mut PlatformTx) -> Result<u64, PgError> {
     Ok(count.cast_unsigned())
 }
 
+/// A tenant's last changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub tenant: TenantId,
+    pub updated_at: DateTime<Utc>,
+    pub restored_at: Option<DateTime<Utc>>,
+}
+
 /// Tenants changed since.
-pub(super) async fn list_changed(
-    tx: &mut PlatformTx,
-    since: DateTime<Utc>,
-) -> Result<Vec<(TenantId, DateTime<Utc>)>, PgError> {
-    let rows = sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants WHERE updated_at > $1"#, since)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.updated_at)).collect())
+pub(super) async fn list_changed(tx: &mut PlatformTx, since: DateTime<Utc>) -> Result<Vec<Change>, PgError> {
+    Ok(sqlx::query_as!(
+        Change,
+        r#"SELECT id AS "tenant: TenantId", updated_at, restored_at FROM tenants WHERE updated_at > $1"#,
+        since
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// The tenant that changed last.
-pub(super) async fn list_newest(tx: &mut PlatformTx) -> Result<Vec<(TenantId, DateTime<Utc>)>, PgError> {
-    let rows = sqlx::query!(r#"SELECT id AS "id: TenantId", updated_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#)
-        .fetch_all(tx.conn())
+pub(super) async fn list_newest(tx: &mut PlatformTx) -> Result<Vec<Change>, PgError> {
+    Ok(sqlx::query_as!(
+        Change,
+        r#"SELECT id AS "tenant: TenantId", updated_at, restored_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Notes that the history of the transaction's tenant was cut.
+pub(super) async fn set_restored(tx: &mut TenantTx, at: DateTime<Utc>) -> Result<(), PgError> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query!("UPDATE tenants SET restored_at = $2, updated_at = $2 WHERE id = $1", tenant, at)
+        .execute(tx.conn())
         .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.updated_at)).collect())
+    Ok(())
 }
 
 /// What a tenant holds.

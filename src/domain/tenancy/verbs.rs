@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::audit::{self, Entry};
 use super::{Slug, State, TenancyError, Tenant, rules, store};
+use crate::domain::events;
 use crate::infra::bus::News;
 use crate::infra::pg::{Pg, TenantTx};
 use crate::kernel::page::Page;
@@ -146,6 +147,22 @@ pub async fn change_state(pg: &Pg, id: TenantId, to: State, reason: Option<&str>
     tx.announce(News::TenantChanged { tenant: id });
     tx.commit().await?;
     Ok(())
+}
+
+/// Says that a tenant's history was cut: its streams get new epochs, so that no position from before is recovered from, and running
+/// nodes begin anew with it. Answers how many streams there are. May be repeated.
+///
+/// # Errors
+/// [`TenancyError::NotFound`], and those of the database.
+pub async fn restored(pg: &Pg, id: TenantId, by: By) -> Result<u64, TenancyError> {
+    let streams = events::renew_epochs(pg, id).await?;
+    let mut tx = pg.tenant(id).await?;
+    lock(&mut tx).await?;
+    store::set_restored(&mut tx, by.at).await?;
+    note(&mut tx, by, "tenant.restored", json!({ "streams": streams })).await?;
+    tx.announce(News::HistoryCut { tenant: id });
+    tx.commit().await?;
+    Ok(streams)
 }
 
 /// A tenant by slug or id.

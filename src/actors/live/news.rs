@@ -1,0 +1,97 @@
+//! News that commits have published, as it changes what this node knows and whom it tells.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Live;
+use crate::actors::feed::{Accepted, FeedKey};
+use crate::actors::gaps;
+use crate::actors::hub::Delivery;
+use crate::domain::tenancy::State;
+use crate::infra::bus::{News, StreamEvent, StreamId};
+use crate::kernel::{TenantId, UserId};
+use crate::protocol::Disconnect;
+
+impl Live {
+    /// Takes news that a commit has published. Runs on whatever thread committed; never waits.
+    pub(super) fn hear(self: &Arc<Self>, news: News) {
+        match news {
+            News::Advanced { tenant, stream, event } => self.advance(tenant, stream, event),
+            News::Blanked { tenant, stream, events } => {
+                if let Some(feed) = self.feeds.find(&FeedKey::stream(tenant, stream)) {
+                    feed.blank(&events);
+                }
+            }
+            News::GrantsChanged { tenant, user } => {
+                self.forget_grants(tenant, user);
+                self.unread.stale(tenant, user);
+                self.tell(|| Delivery::Recheck { tenant, user: Some(user), room: None });
+            }
+            News::RoomChanged { tenant, room } => {
+                self.forgotten.fetch_add(1, Ordering::AcqRel);
+                self.rooms.invalidate(&(tenant, room));
+                self.tell(|| Delivery::Recheck { tenant, user: None, room: Some(room) });
+            }
+            News::CommunityChanged { .. } => {}
+            News::SessionsRevoked { tenant, user, tokens_valid_from, banned } => {
+                self.forget_grants(tenant, user);
+                let (issued_before, why) = if banned {
+                    (None, Disconnect::Banned)
+                } else {
+                    (Some(tokens_valid_from), Disconnect::InvalidToken)
+                };
+                self.tell(|| Delivery::Close { tenant, user: Some(user), issued_before, why });
+            }
+            News::TenantChanged { tenant } => self.tenant_changed(tenant),
+            News::HistoryCut { tenant } => self.history_cut(tenant),
+            News::ReadMoved { tenant, user, .. } => self.unread.stale(tenant, user),
+        }
+    }
+
+    fn advance(&self, tenant: TenantId, stream: StreamId, event: StreamEvent) {
+        if let StreamId::Room(room) = stream {
+            self.unread.note(self, tenant, room, &event);
+        }
+        // A stream that nobody here has looked at needs nothing: who looks later reads the store.
+        if let Some(feed) = self.feeds.find(&FeedKey::stream(tenant, stream))
+            && (feed.position().is_some() || feed.is_heard())
+            && feed.accept(event) == Accepted::Gap
+        {
+            self.fill_gap(&feed);
+        }
+    }
+
+    fn forget_grants(&self, tenant: TenantId, user: UserId) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.people.forget(tenant, user);
+        self.grants.invalidate(&(tenant, user));
+    }
+
+    /// Live connections of a tenant that is not active any more end.
+    fn tenant_changed(&self, tenant: TenantId) {
+        self.tenants.forget(tenant);
+        let (tenants, pg, hubs) = (self.tenants.clone(), self.db.pg().clone(), Arc::clone(&self.hubs));
+        self.db.runtime().spawn(async move {
+            let why = match tenants.get(&pg, tenant).await.map(|tenant| tenant.state) {
+                Ok(State::Suspended) => Disconnect::TenantSuspended,
+                Ok(State::Terminated) => Disconnect::TenantTerminated,
+                _ => return,
+            };
+            for hub in hubs.iter() {
+                hub.deliver(Delivery::Close { tenant, user: None, issued_before: None, why });
+            }
+        });
+    }
+
+    /// A tenant's past was replaced: nothing that memory holds of it is believed any more. Rare enough to forget everybody's rights.
+    fn history_cut(self: &Arc<Self>, tenant: TenantId) {
+        self.tenants.forget(tenant);
+        self.people.forget_all();
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.grants.invalidate_all();
+        self.rooms.invalidate_all();
+        self.unread.all_stale(tenant);
+        self.db.runtime().spawn(gaps::compare_tenant(Arc::clone(self), tenant));
+        self.tell(|| Delivery::Recheck { tenant, user: None, room: None });
+    }
+}
