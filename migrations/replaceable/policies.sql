@@ -31,12 +31,16 @@ BEGIN
     END LOOP;
 END $$;
 
--- That mail waits and that a community is there may be seen across tenants, never what they say: columns are granted one by one.
+-- That mail waits, that a row is over and that a community is there may be seen across tenants, never what they say: columns are granted
+-- one by one.
 DO $$
 DECLARE t record;
 BEGIN
     FOR t IN SELECT * FROM (VALUES
         ('mails', 'tenant_id, id, attempts, created_at, sent_at'),
+        ('idempotency_keys', 'tenant_id, created_at'),
+        ('mail_tokens', 'tenant_id, expires_at'),
+        ('refresh_tokens', 'tenant_id, expires_at, revoked_at'),
         ('communities', 'tenant_id, id')) AS v (name, columns)
     LOOP
         EXECUTE format('DROP POLICY IF EXISTS platform_reads ON %I', t.name);

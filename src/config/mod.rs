@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod mail;
 mod plans;
+mod retention;
 mod server;
 mod store;
 mod tenancy;
@@ -27,6 +28,7 @@ pub use load::{ConfigError, Overrides};
 pub use log::{Log, Shape};
 pub use mail::{Mail, Smtp, Tls, Transport};
 pub use plans::{ApiRate, Feature, Plan, Plans, Quota};
+pub use retention::Retention;
 pub use server::Server;
 pub use store::{Store, StoreUrls};
 pub use tenancy::{Isolation, Tenancy};
@@ -43,6 +45,7 @@ pub struct Config {
     pub limits: Limits,
     pub auth: Auth,
     pub mail: Mail,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -57,6 +60,7 @@ impl Config {
         self.limits.check(&mut refusals);
         self.auth.check(&mut refusals);
         self.mail.check(&mut refusals);
+        self.retention.check(&mut refusals);
         refusals
     }
 }

@@ -31,6 +31,7 @@ pub use work::{Once, within};
 use crate::actors::live::Live;
 use crate::config::Config;
 use crate::domain::identity::{Accounts, Directory, Hasher, Keys, postman};
+use crate::domain::privacy::retention;
 use crate::domain::tenancy::{self, Tenants};
 use crate::infra::pg::Db;
 use crate::kernel::Clock;
@@ -51,12 +52,14 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Starts what keeps a node current for as long as it lives: keys that rotate, tenants that change, mail that goes out.
+    /// Starts what keeps a node current for as long as it lives: keys that rotate, tenants that change, mail that goes out,
+    /// rows that are over.
     pub fn start(&self) {
         let (runtime, pg, clock) = (self.db.runtime(), self.db.pg(), &self.clock);
         runtime.spawn(Arc::clone(&self.keys).keep_turning(pg.clone(), clock.clone()));
         runtime.spawn(tenancy::watch::run(pg.clone()));
         runtime.spawn(postman::run(pg.clone(), clock.clone(), Arc::clone(&self.config)));
+        runtime.spawn(retention::run(pg.clone(), clock.clone(), Arc::clone(&self.config)));
     }
 }
 

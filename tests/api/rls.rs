@@ -107,7 +107,14 @@ async fn what_is_seen_across_tenants_is_a_short_list_of_columns() {
     .unwrap();
 
     let columns: Vec<_> = seen.iter().map(|(table, columns)| (table.as_str(), columns.as_str())).collect();
-    assert_eq!(columns, [("communities", "id tenant_id"), ("mails", "attempts created_at id sent_at tenant_id")]);
+    let expected = [
+        ("communities", "id tenant_id"),
+        ("idempotency_keys", "created_at tenant_id"),
+        ("mail_tokens", "expires_at tenant_id"),
+        ("mails", "attempts created_at id sent_at tenant_id"),
+        ("refresh_tokens", "expires_at revoked_at tenant_id"),
+    ];
+    assert_eq!(columns, expected);
     assert_eq!(whole, ["outbox", "streams", "tenant_hosts", "tenants"]);
 }
 

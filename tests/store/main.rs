@@ -9,5 +9,6 @@ mod agreement;
 mod idempotency;
 mod joining;
 mod members;
+mod retention;
 mod rooms;
 mod world;
