@@ -212,9 +212,10 @@ pub(super) async fn count(tx: &mut PlatformTx) -> Result<u64, PgError> {
 }
 
 /// A tenant's last changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub tenant: TenantId,
+    pub state: String,
     pub updated_at: DateTime<Utc>,
     pub restored_at: Option<DateTime<Utc>>,
 }
@@ -223,7 +224,7 @@ pub struct Change {
 pub(super) async fn list_changed(tx: &mut PlatformTx, since: DateTime<Utc>) -> Result<Vec<Change>, PgError> {
     Ok(sqlx::query_as!(
         Change,
-        r#"SELECT id AS "tenant: TenantId", updated_at, restored_at FROM tenants WHERE updated_at > $1"#,
+        r#"SELECT id AS "tenant: TenantId", state, updated_at, restored_at FROM tenants WHERE updated_at > $1"#,
         since
     )
     .fetch_all(tx.conn())
@@ -234,7 +235,7 @@ pub(super) async fn list_changed(tx: &mut PlatformTx, since: DateTime<Utc>) -> R
 pub(super) async fn list_newest(tx: &mut PlatformTx) -> Result<Vec<Change>, PgError> {
     Ok(sqlx::query_as!(
         Change,
-        r#"SELECT id AS "tenant: TenantId", updated_at, restored_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#
+        r#"SELECT id AS "tenant: TenantId", state, updated_at, restored_at FROM tenants ORDER BY updated_at DESC LIMIT 1"#
     )
     .fetch_all(tx.conn())
     .await?)

@@ -42,9 +42,11 @@ impl Seen {
         self.newest = changes.iter().map(|change| change.updated_at).max().max(self.newest);
         let mut fresh = Vec::new();
         for change in changes {
-            let (tenant, known) = (change.tenant, self.told.insert(change.tenant, change));
+            let tenant = change.tenant;
+            let known = self.told.insert(tenant, change.clone());
             let Some(before) = before else { continue };
-            if known.is_none_or(|known| known.updated_at != change.updated_at) {
+            // Not its time alone: the steps of one provisioning share it.
+            if known.as_ref() != Some(&change) {
                 fresh.push(News::TenantChanged { tenant });
             }
             // A tenant keeps the time of its last restoration: one from long ago comes again with every other change.
@@ -83,7 +85,7 @@ mod tests {
     }
 
     fn changed(tenant: TenantId, s: i64) -> Change {
-        Change { tenant, updated_at: at(s), restored_at: None }
+        Change { tenant, state: "active".into(), updated_at: at(s), restored_at: None }
     }
 
     fn told(news: &[News]) -> Vec<(TenantId, bool)> {
@@ -107,6 +109,17 @@ mod tests {
         // Committed late, with a time before the newest.
         assert_eq!(told(&seen.sift(vec![changed(a, 5), changed(b, 10)])), [(a, false)]);
         assert_eq!(seen.since(), Some(at(-20)));
+    }
+
+    #[test]
+    fn steps_of_one_moment_are_told_each() {
+        let a = TenantId::generate();
+        let mut seen = Seen::default();
+        seen.sift(vec![changed(TenantId::generate(), 0)]);
+        let begun = Change { state: "provisioning".into(), ..changed(a, 10) };
+        assert_eq!(told(&seen.sift(vec![begun])), [(a, false)]);
+        assert_eq!(told(&seen.sift(vec![changed(a, 10)])), [(a, false)]);
+        assert!(seen.sift(vec![changed(a, 10)]).is_empty());
     }
 
     #[test]
