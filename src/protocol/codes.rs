@@ -89,11 +89,9 @@ impl ErrorCode {
 /// Why the server closes a connection. SDKs reconnect after 3000–3499 and 4000–4499, and stop after 3500–3999 and 4500–4999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Disconnect {
-    /// 3000: the ordinary end; reconnects.
-    Normal,
     /// 3001: this node shuts down; reconnects, to another.
     Shutdown,
-    /// 3004: our fault; reconnects.
+    /// 3004: our fault, the session or its worker panicked; reconnects and recovers.
     ServerError,
     /// 3005: the token expired and no fresh one came; reconnects with a new token.
     Expired,
@@ -111,12 +109,8 @@ pub enum Disconnect {
     BadRequest,
     /// 3502: connected, but no connect command came in time; stops.
     Stale,
-    /// 3503: an operator closed it; stops.
-    Force,
     /// 3504: as many connections as there may be; stops.
     ConnectionLimit,
-    /// 3505: the person may not connect; stops.
-    PermissionDenied,
     /// 4501: the person is banned or suspended; stops.
     Banned,
     /// 4502: the tenant is suspended; stops.
@@ -127,8 +121,7 @@ pub enum Disconnect {
 
 impl Disconnect {
     /// Every code, in order.
-    pub const ALL: [Self; 17] = [
-        Self::Normal,
+    pub const ALL: [Self; 14] = [
         Self::Shutdown,
         Self::ServerError,
         Self::Expired,
@@ -139,9 +132,7 @@ impl Disconnect {
         Self::InvalidToken,
         Self::BadRequest,
         Self::Stale,
-        Self::Force,
         Self::ConnectionLimit,
-        Self::PermissionDenied,
         Self::Banned,
         Self::TenantSuspended,
         Self::TenantTerminated,
@@ -164,7 +155,6 @@ impl Disconnect {
 
     fn row(self) -> (u16, &'static str) {
         match self {
-            Self::Normal => (3000, "connection closed"),
             Self::Shutdown => (3001, "shutdown"),
             Self::ServerError => (3004, "internal server error"),
             Self::Expired => (3005, "connection expired"),
@@ -175,9 +165,7 @@ impl Disconnect {
             Self::InvalidToken => (3500, "invalid token"),
             Self::BadRequest => (3501, "bad request"),
             Self::Stale => (3502, "stale"),
-            Self::Force => (3503, "disconnected by an operator"),
             Self::ConnectionLimit => (3504, "connection limit"),
-            Self::PermissionDenied => (3505, "permission denied"),
             Self::Banned => (4501, "banned"),
             Self::TenantSuspended => (4502, "tenant suspended"),
             Self::TenantTerminated => (4503, "tenant terminated"),
@@ -192,15 +180,13 @@ pub enum Unsubscribe {
     Server,
     /// 2500: the server cannot vouch for the stream, or the right to it changed; the client subscribes again and recovers.
     Insufficient,
-    /// 2501: the subscription expired; the client subscribes again.
-    Expired,
     /// 2502: what the client holds is no longer valid; it subscribes again, a map from scratch.
     StateInvalidated,
 }
 
 impl Unsubscribe {
     /// Every code, in order.
-    pub const ALL: [Self; 4] = [Self::Server, Self::Insufficient, Self::Expired, Self::StateInvalidated];
+    pub const ALL: [Self; 3] = [Self::Server, Self::Insufficient, Self::StateInvalidated];
 
     /// The number on the wire.
     pub fn code(self) -> u32 {
@@ -221,7 +207,6 @@ impl Unsubscribe {
         match self {
             Self::Server => (2000, "server unsubscribe"),
             Self::Insufficient => (2500, "insufficient state"),
-            Self::Expired => (2501, "subscription expired"),
             Self::StateInvalidated => (2502, "state invalidated"),
         }
     }
@@ -246,9 +231,23 @@ mod tests {
 
     #[test]
     fn the_range_of_a_close_code_says_whether_clients_come_back() {
-        let stopping = [3500, 3501, 3502, 3503, 3504, 3505, 4501, 4502, 4503];
+        let stopping = [3500, 3501, 3502, 3504, 4501, 4502, 4503];
         for why in Disconnect::ALL {
             assert_eq!(why.reconnects(), !stopping.contains(&why.code()), "{why:?}");
+        }
+    }
+
+    /// A code that nobody sends, or that no official client has heard, is no code of ours.
+    #[test]
+    fn each_code_that_ends_something_is_provoked_by_the_tests_with_the_official_sdk() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/js/test");
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let tests: String = files.collect();
+        let titles: Vec<&str> = tests.lines().filter(|line| line.trim_start().starts_with("test(")).collect();
+        let closes = Disconnect::ALL.map(|why| u32::from(why.code()));
+        for code in closes.into_iter().chain(Unsubscribe::ALL.map(Unsubscribe::code)) {
+            assert!(titles.iter().any(|title| title.contains(&code.to_string())), "no test is named after {code}");
         }
     }
 

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import json
 import os
+import pathlib
 import secrets
+import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,14 +17,14 @@ BASE = os.environ.get("RIALTO_URL", "http://127.0.0.1:8080").rstrip("/")
 PASSWORD = "a short sentence works well"
 
 
-def call(method, path, token=None, body=None):
+def call(method, path, token=None, body=None, base=BASE):
     """Calls the API. Who is told to wait waits, as any good program would."""
     headers = {"content-type": "application/json"} if body is not None else {}
     if token:
         headers["authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     while True:
-        request = urllib.request.Request(BASE + path, data=data, headers=headers, method=method)
+        request = urllib.request.Request(base + path, data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 text = response.read()
@@ -33,18 +36,34 @@ def call(method, path, token=None, body=None):
             time.sleep(int(error.headers["retry-after"]))
 
 
+@contextlib.contextmanager
+def server(**settings):
+    """A server of one's own with these settings, such as `LIMITS__SOCKET__SUBSCRIPTIONS="3"`; answers its address."""
+    program = pathlib.Path(__file__).resolve().parents[3] / "scripts" / "server"
+    with tempfile.TemporaryDirectory(prefix="rialto-python-") as folder:
+        # Started as root it becomes a service user, who has to pass through.
+        os.chmod(folder, 0o711)
+        environment = {**os.environ, **{f"RIALTO_{name}": value for name, value in settings.items()}}
+        try:
+            started = subprocess.run([program, "start", folder], env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
+            yield started.stdout.strip()
+        finally:
+            subprocess.run([program, "stop", folder], check=True, timeout=60)
+
+
 class Person:
-    def __init__(self, name):
+    def __init__(self, name, base=BASE):
+        self.base = base
         tag = secrets.token_hex(4)
         body = {"email": f"{name.lower()}-{tag}@test.example", "password": PASSWORD, "display_name": f"{name} {tag}"}
-        answer = call("POST", "/v1/auth/register", body=body)
+        answer = call("POST", "/v1/auth/register", body=body, base=base)
         self.id = answer["user"]["id"]
         self.handle = answer["user"]["handle"]
         self.token = answer["access_token"]
         self.refresh_token = answer["refresh_token"]
 
     def call(self, method, path, body=None):
-        return call(method, path, self.token, body)
+        return call(method, path, self.token, body, self.base)
 
     def post(self, room, *texts):
         """Posts one after the other; answers the offsets."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import unittest
 import uuid
 
@@ -17,7 +18,7 @@ from centrifuge import (
     UnauthorizedError,
 )
 
-from rialto import BASE, Cable, Person, call, make_room
+from rialto import BASE, Cable, Person, call, make_room, server
 
 WS = BASE.replace("http", "ws", 1)
 
@@ -285,6 +286,8 @@ class Protocol:
         large = self.wire({"client_id": str(uuid.uuid4()), "text": "x" * 150_000})
         await self.assert_error(107, client.publish(self.channel, large))
         await self.assert_error(108, client.presence(f"user:{self.stranger.id}"))
+        mine, _ = await self.subscribe(await self.connect(self.ada), self.channel)
+        await self.assert_error(112, mine.history(limit=1, since=StreamPosition(offset=0, epoch="another")))
         for channel, code in (("nonsense", 102), (self.channel, 103), (f"user:{self.stranger.id}", 105)):
             ear = Ear(self.plain)
             subscription = client.new_subscription(channel, events=ear)
@@ -303,6 +306,41 @@ class Protocol:
             await self.create(client, "second")
         self.assertEqual(caught.exception.code, 111)
         self.assertTrue(caught.exception.temporary)
+
+    async def test_bounds_and_expired_tokens_are_106_and_109(self):
+        # scripts/server needs the program to start.
+        if "RIALTO_BIN" not in os.environ:
+            self.skipTest("RIALTO_BIN names no program to start")
+        tight = server(LIMITS__SOCKET__SUBSCRIPTIONS="2", AUTH__ACCESS_TOKEN="3s")
+        base = await self.aside(tight.__enter__)
+        try:
+            who = await self.aside(Person, "Ada", base)
+            first, second = await self.aside(make_room, who), await self.aside(make_room, who)
+            expired = who.token
+
+            async def get_token():
+                answer = await self.aside(call, "POST", "/v1/auth/refresh", None, {"refresh_token": who.refresh_token}, base)
+                who.token, who.refresh_token = answer["access_token"], answer["refresh_token"]
+                return who.token
+
+            await asyncio.sleep(4)
+            client = self.client(who, base=base.replace("http", "ws", 1), token=expired, get_token=get_token)
+            await client.connect()
+            await client.ready(10)
+            self.assertEqual([ctx.error.code for ctx in client.ear.errors], [109])
+            self.assertEqual(client.ear.ends, [])
+
+            # One's own stream is the first of two.
+            await self.subscribe(client, f"room:{first['id']}")
+            ear = Ear(self.plain)
+            beyond = client.new_subscription(f"room:{second['id']}", events=ear)
+            await beyond.subscribe()
+            await until("it is refused", lambda: ear.ends)
+            self.assertEqual((ear.ends[0].code, client.state), (106, ClientState.CONNECTED))
+        finally:
+            for client in self.clients:
+                await client.disconnect()
+            await self.aside(tight.__exit__, None, None, None)
 
     async def test_a_forged_token_ends_it(self):
         client = self.client(self.ada, token="nonsense")

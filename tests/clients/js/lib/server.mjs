@@ -40,32 +40,38 @@ export async function startServer(settings = {}) {
   const data = join(dir, 'data');
   const log = join(dir, 'log');
   const listen = `127.0.0.1:${await freePort()}`;
-  const out = await open(log, 'a');
   const { RIALTO_URL: _url, RIALTO_BIN: _bin, ...inherited } = process.env;
-  const child = spawn(BIN, ['serve', '--demo', '--listen', listen, '--data-dir', data], {
-    env: { ...inherited, ...ROOMY, ...settings },
-    stdio: ['ignore', out.fd, out.fd],
-  });
-  await out.close();
-  // For the runner, should this process be killed.
-  await writeFile(join(dir, 'pid'), `${child.pid}\n`);
-  const ended = new Promise((done) => child.once('exit', done));
   const base = `http://${listen}`;
   const tail = async () => (await readFile(log, 'utf8')).split('\n').slice(-20).join('\n');
-  try {
-    await until('the server is ready', async () => {
-      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-      return (await fetch(`${base}/health/ready`)).ok;
-    }, 90_000);
-  } catch (error) {
-    child.kill('SIGKILL');
-    error.message += `\n${await tail()}`;
-    throw error;
+  let child, ended;
+  async function launch() {
+    const out = await open(log, 'a');
+    child = spawn(BIN, ['serve', '--demo', '--listen', listen, '--data-dir', data], {
+      env: { ...inherited, ...ROOMY, ...settings },
+      stdio: ['ignore', out.fd, out.fd],
+    });
+    await out.close();
+    // For the runner, should this process be killed.
+    await writeFile(join(dir, 'pid'), `${child.pid}\n`);
+    ended = new Promise((done) => child.once('exit', done));
+    try {
+      await until('the server is ready', async () => {
+        if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
+        return (await fetch(`${base}/health/ready`)).ok;
+      }, 90_000);
+    } catch (error) {
+      child.kill('SIGKILL');
+      error.message += `\n${await tail()}`;
+      throw error;
+    }
   }
+  await launch();
   return {
     base,
     terminate: () => child.kill('SIGTERM'),
-    ended,
+    ended: () => ended,
+    /** Another one, with the same address and data; the first must have ended. */
+    launch,
     /** A verb of the operator's, such as `tenant suspend`, beside the running server; answers its JSON. */
     async run(...args) {
       const { stdout } = await promisify(execFile)(BIN, [...args, '--data-dir', data], { timeout: 60_000, env: { ...inherited, ...settings } });

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { layCable } from '../lib/cable.mjs';
-import { demoPerson, leave, makeRoom, post, refresh, register, suspend, tag } from '../lib/people.mjs';
-import { WAYS, clientsOf, count, failing, offsets, onRoom, subscribe } from '../lib/sdk.mjs';
+import { demoPerson, directRoom, leave, makeRoom, post, refresh, register, suspend, tag } from '../lib/people.mjs';
+import { WAYS, clientsOf, count, failing, makeClient, offsets, onRoom, subscribe } from '../lib/sdk.mjs';
 import { needsProgram, startServer } from '../lib/server.mjs';
 import { listen, sleep, until } from '../lib/until.mjs';
 import { assertCloses, assertPlainReason, connectWire, openWire } from '../lib/wire.mjs';
@@ -244,27 +244,133 @@ describe('stopping the server', { concurrency: 1, ...needsProgram }, () => {
   test('3001: everybody is told, comes back to the next server and misses nothing', async (t) => {
     const server = await startServer();
     t.after(() => server.remove());
-    const ada = await register('Ada', server);
-    const place = await makeRoom(ada);
+    const [ada, bo] = [await register('Ada', server), await register('Bo', server)];
+    const place = await makeRoom(ada, bo);
     const clients = clientsOf(t);
-    const ears = [];
+    const readers = [];
     for (const how of WAYS) {
-      const client = await clients.connect(how, ada);
-      await subscribe(client, onRoom(place));
-      ears.push(listen(client, 'connecting', 'disconnected'));
+      const client = await clients.connect(how, bo);
+      const state = listen(client, 'connecting', 'disconnected', 'connected');
+      readers.push({ how, state, ear: listen(await subscribe(client, onRoom(place)), 'publication', 'subscribed') });
     }
     const wire = await connectWire(t, ada);
+    // Posts go on until nobody takes them any more: what was acknowledged while the server was stopping counts too.
+    const acknowledged = await post(ada, place, 'before');
+    let stopped = false;
+    const posting = (async () => {
+      while (!stopped) {
+        try {
+          acknowledged.push(...(await post(ada, place, `number ${acknowledged.length}`)));
+        } catch {
+          return;
+        }
+      }
+    })();
+    await until('posts flow', () => acknowledged.length > 10);
     const started = Date.now();
     server.terminate();
     await assertCloses(wire, 3001);
-    for (const [i, ear] of ears.entries()) {
-      const { code, reason } = await ear.event('connecting');
-      assert.equal(code, 3001, WAYS[i].way);
+    for (const { how, state } of readers) {
+      const { code, reason } = await state.event('connecting');
+      assert.equal(code, 3001, how.way);
       assertPlainReason({ reason });
-      assert.deepEqual(ear.of('disconnected'), [], 'the SDK goes on trying');
     }
-    clients.make(WAYS[0], ada);
-    await server.ended;
+    await server.ended();
+    stopped = true;
+    await posting;
     assert.ok(Date.now() - started < 12_000, `stopped after ${Date.now() - started} ms`);
+
+    await server.launch();
+    acknowledged.push(...(await post(ada, place, 'at the next server')));
+    for (const { how, state, ear } of readers) {
+      await state.event('connected');
+      const back = await ear.event('subscribed');
+      assert.deepEqual([back.wasRecovering, back.recovered], [true, true], how.way);
+      await ear.next(`${how.way} hears the next server`, ({ data }) => data?.message?.text === 'at the next server');
+      assert.deepEqual(state.of('disconnected'), [], 'the SDK goes on trying');
+      const stored = await server.sql(`SELECT event_offset FROM events WHERE stream_id = '${place.id}' AND event_offset >= ${acknowledged[0]} ORDER BY 1`);
+      assert.deepEqual(offsets(ear), stored.map(([offset]) => Number(offset)), `${how.way}: all that is stored, once and in order`);
+      assert.ok(acknowledged.every((offset) => offsets(ear).includes(offset)), how.way);
+    }
   });
+});
+
+/** Lost on the way to a worker, or by a panic: asked for by calls that only a program built with `--features faults` has. */
+describe('closing what has lost track', { concurrency: 1, ...needsProgram }, () => {
+  let server, ada, bo, control;
+  before(async () => {
+    server = await startServer({ RIALTO_LIMITS__RING__EVENTS: '2' });
+    [ada, bo] = [await register('Ada', server), await register('Bo', server)];
+    control = makeClient(WAYS[0], await demoPerson('tam', server));
+    control.connect();
+    await control.ready(10_000);
+  });
+  after(async () => {
+    control?.disconnect();
+    await server?.remove();
+  });
+
+  const lose = (on) => control.rpc('faults.lose_deliveries', { on });
+
+  for (const how of WAYS) {
+    test(`${how.way}: 2500, a subscription that has lost entries begins again from its own position`, async (t) => {
+      const place = await makeRoom(ada, bo);
+      const client = await clientsOf(t).connect(how, bo);
+      const state = listen(client, 'connecting');
+      const ear = listen(await subscribe(client, onRoom(place)), 'publication', 'subscribing', 'subscribed', 'unsubscribed');
+      const sent = await post(ada, place, 'heard');
+      await count(ear, 1);
+      await lose(true);
+      sent.push(...(await post(ada, place, 'lost 1', 'lost 2', 'lost 3', 'lost 4', 'lost 5')));
+      await lose(false);
+      const { code, reason } = await ear.event('subscribing');
+      assert.equal(code, 2500);
+      assertPlainReason({ reason });
+      const back = await ear.event('subscribed');
+      assert.ok(back.wasRecovering && back.recovered);
+      sent.push(...(await post(ada, place, 'heard again')));
+      await count(ear, sent.length);
+      assert.deepEqual(offsets(ear), sent);
+      assert.deepEqual([state.heard, ear.of('unsubscribed')], [[], []], 'the connection stays');
+    });
+
+    test(`${how.way}: 3010, one's own stream that has lost entries comes back with the next connection`, async (t) => {
+      const rooms = [await directRoom(ada, bo)];
+      const client = await clientsOf(t).connect(how, bo);
+      const ear = listen(client, 'publication', 'connecting', 'subscribed', 'disconnected');
+      await post(ada, rooms[0], 'heard');
+      await count(ear, 1);
+      const first = ear.of('publication')[0].offset;
+      await lose(true);
+      await post(ada, rooms[0], 'lost 1', 'lost 2', 'lost 3', 'lost 4', 'lost 5');
+      await lose(false);
+      const { code, reason } = await ear.event('connecting');
+      assert.equal(code, 3010);
+      assertPlainReason({ reason });
+      const back = await ear.event('subscribed');
+      assert.ok(back.wasRecovering && back.recovered);
+      await count(ear, 6);
+      assert.deepEqual(offsets(ear), [0, 1, 2, 3, 4, 5].map((i) => first + i));
+      assert.deepEqual(ear.of('disconnected'), []);
+    });
+
+    test(`${how.way}: 3004, a session that panicked comes back and has missed nothing`, async (t) => {
+      const place = await makeRoom(ada, bo);
+      const client = await clientsOf(t).connect(how, bo);
+      const state = listen(client, 'connecting', 'disconnected');
+      const ear = listen(await subscribe(client, onRoom(place)), 'publication', 'subscribed');
+      const sent = await post(ada, place, 'before');
+      await count(ear, 1);
+      client.rpc('faults.panic_session', {}).catch(() => {});
+      const { code, reason } = await state.event('connecting');
+      assert.equal(code, 3004);
+      assertPlainReason({ reason });
+      sent.push(...(await post(ada, place, 'while away')));
+      const back = await ear.event('subscribed');
+      assert.ok(back.wasRecovering && back.recovered);
+      await count(ear, sent.length);
+      assert.deepEqual(offsets(ear), sent);
+      assert.deepEqual(state.of('disconnected'), []);
+    });
+  }
 });

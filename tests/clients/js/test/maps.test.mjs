@@ -1,10 +1,11 @@
 /** Map subscriptions: who is here, and what one has not read; snapshot by pages, changes, removals, recovery. */
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
 import { layCable } from '../lib/cable.mjs';
 import { addRoom, call, leave, makeRoom, post, register } from '../lib/people.mjs';
 import { WAYS, clientsOf, failing, onRoom, subscribe } from '../lib/sdk.mjs';
-import { BASE } from '../lib/server.mjs';
+import { BASE, needsProgram, startServer } from '../lib/server.mjs';
 import { fromBytes, listen, until } from '../lib/until.mjs';
 import { connectWire } from '../lib/wire.mjs';
 
@@ -178,5 +179,42 @@ describe('maps', { concurrency: 4 }, () => {
     await assert.rejects(client.publish(`presence:${place.id}`, { key: ada.id }), failing(103));
     await assert.rejects(client.publish(`unread:${ada.id}`, {}), failing(103));
     await assert.rejects(client.publish(`user:${ada.id}`, {}), failing(103));
+  });
+});
+
+describe('unread counts and a store that was written to without news', needsProgram, () => {
+  let server;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server?.remove());
+
+  /** Stores messages as another node would; this one hears nothing of it. */
+  async function postUnheard(author, place, ...texts) {
+    for (const [text, calls] of texts) {
+      const [id, client] = [randomUUID(), randomUUID()];
+      const head = `{"v":1,"type":"message.created","room_id":"${place.id}","at":"2026-01-01T00:00:00.000Z","actor":{"id":"${author.id}",`
+        + `"handle":"x","display_name":"X"},"message":{"id":"${id}","client_id":"${client}","text":"${text}"`;
+      const [[refusal]] = await server.sql(`SELECT coalesce(p.refusal, 'stored') FROM rooms r, post_messages(r.tenant_id, now(), ARRAY['${id}'::uuid],
+        ARRAY[r.id], ARRAY['${author.id}'::uuid], ARRAY['${client}'::uuid], ARRAY['${text}'], ARRAY['${head}'], ARRAY[NULL]::uuid[],
+        ARRAY['${calls}'], ARRAY['']) p WHERE r.id = '${place.id}' AND p.ord > 0`);
+      assert.equal(refusal, 'stored');
+    }
+  }
+
+  test('what was read from the store to close a gap is counted, mentions too', async (t) => {
+    const [ada, bo] = [await register('Ada', server), await register('Bo', server)];
+    const place = await makeRoom(ada, bo);
+    const [read] = await post(ada, place, 'the first');
+    const client = await clientsOf(t).connect(WAYS[0], bo);
+    const ear = listen(await subscribe(client, onRoom(place)), 'publication');
+    const { view } = await look(client, `unread:${bo.id}`);
+    await client.rpc('room.read', { room_id: place.id, offset: read });
+    await until('all is read', () => view.get(place.id).unread === 0);
+    await postUnheard(ada, place, ['one', ''], ['two', bo.handle], ['three', '']);
+    await until('the gap is closed', () => ear.of('publication').length === 3);
+    await until('all three are counted', () => view.get(place.id).unread === 3, 2_000);
+    const { last_offset: top, mentions } = view.get(place.id);
+    assert.deepEqual([top, mentions], [read + 3, 1]);
   });
 });

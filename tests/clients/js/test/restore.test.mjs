@@ -114,7 +114,8 @@ describe('a restored backup', { concurrency: 1, ...needsProgram }, () => {
       DELETE FROM read_states WHERE room_id = '${place.id}'; DELETE FROM rooms WHERE id = '${place.id}'; COMMIT`);
     const done = await server.run('doctor', 'restore-done', '--tenant', tenant);
     assert.equal(done.tenants, 1);
-    assert.equal((await ear.event('unsubscribed')).code, 103);
+    // By the check of its rights, or refused as it begins anew: whichever comes first.
+    assert.ok([2000, 103].includes((await ear.event('unsubscribed')).code));
   });
 
   test('one tenant only: the others keep their epochs and connections', async (t) => {
