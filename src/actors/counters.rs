@@ -63,6 +63,8 @@ pub struct Counters {
     pub rooms_restarted: Counter,
     /// Tenant supervisors started.
     pub tenants_started: Counter,
+    /// Writers, hubs and other tasks that run for ever, started anew after a panic.
+    pub tasks_restarted: Counter,
     /// Connections refused by admission.
     pub connections_refused: Counter,
     /// Requests refused because their address makes too many.

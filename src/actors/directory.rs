@@ -6,14 +6,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::{Addr, ArbiterHandle};
 
+use super::lifeline::Watch;
 use super::platform::TenantSeat;
 use super::room::Room;
+use super::tenant::Tenant;
 use crate::kernel::{RoomId, TenantId};
 
 /// A live room's address. Kept once and lent: a clone of an `Addr` would have a mailbox slot of its own.
 pub struct Seat {
     pub addr: Addr<Room>,
     pub generation: u64,
+    /// For whoever supervises it: its supervisor, or the next one.
+    pub(super) watch: Watch,
 }
 
 /// Where this node's rooms and supervisors are.
@@ -40,6 +44,12 @@ impl Directory {
         get(&self.rooms, &(tenant, room))
     }
 
+    /// A room that has not ended.
+    #[must_use]
+    pub fn find_running(&self, tenant: TenantId, room: RoomId) -> Option<Arc<Seat>> {
+        self.find_room(tenant, room).filter(|seat| seat.addr.connected())
+    }
+
     pub(super) fn insert_room(&self, tenant: TenantId, room: RoomId, seat: Arc<Seat>) {
         self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert((tenant, room), seat);
     }
@@ -60,8 +70,18 @@ impl Directory {
         self.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, seat);
     }
 
-    pub(super) fn remove_tenant(&self, tenant: TenantId) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+    /// Forgets a supervisor; one that was started after it stays.
+    pub(super) fn remove_tenant(&self, tenant: TenantId, addr: &Addr<Tenant>) {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if tenants.get(&tenant).is_some_and(|seat| **seat == *addr) {
+            tenants.remove(&tenant);
+        }
+    }
+
+    /// A tenant's rooms.
+    pub(super) fn list_rooms(&self, tenant: TenantId) -> Vec<(RoomId, Arc<Seat>)> {
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner);
+        rooms.iter().filter(|((of, _), _)| *of == tenant).map(|((_, id), seat)| (*id, Arc::clone(seat))).collect()
     }
 
     /// The thread that a room lives on.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::feed::{Accepted, Feed, FeedKey};
+use super::keep::survived;
 use super::live::Live;
 use crate::domain::events;
 use crate::domain::messaging::history;
+use crate::infra::bus::StreamId;
 use crate::kernel::TenantId;
 use crate::protocol::Channel;
 
@@ -36,6 +38,10 @@ pub fn queue() -> (mpsc::Sender<FeedKey>, Requests) {
 
 /// Closes gaps until the live part is gone.
 pub async fn run(live: Arc<Live>, mut requests: Requests) {
+    while !survived("closing gaps", &live.counters.tasks_restarted, answer(&live, &mut requests)).await {}
+}
+
+async fn answer(live: &Arc<Live>, requests: &mut Requests) {
     let mut check = tokio::time::interval(CHECK_EVERY);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -43,11 +49,11 @@ pub async fn run(live: Arc<Live>, mut requests: Requests) {
             request = requests.recv() => {
                 let Some(key) = request else { return };
                 if let Some(feed) = live.feeds.find(&key) {
-                    fill(&live, &feed).await;
+                    fill(live, &feed).await;
                 }
             }
             _ = check.tick() => {
-                compare(&live, live.feeds.heard()).await;
+                compare(live, live.feeds.heard()).await;
                 live.feeds.shed(HELD_MAX);
                 live.forget_full_buckets();
             }
@@ -68,6 +74,9 @@ async fn fill(live: &Live, feed: &Arc<Feed>) {
         live.counters.gaps_filled.add(count as u64);
         for event in page.events {
             feed.accept(event);
+        }
+        if let (StreamId::Room(room), 1..) = (stream, count) {
+            live.unread.room_stale(feed.key.tenant, room);
         }
         if count < PAGE as usize || feed.position().is_none_or(|(_, now)| now >= last || now == top) {
             return;

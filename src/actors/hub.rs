@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use super::feed::{Entry, Feed, FeedKey};
+use super::keep::survived;
 use super::live::Live;
 use super::session::{Client, Subscription};
 use crate::kernel::{RoomId, TenantId, UserId};
@@ -44,6 +45,9 @@ pub enum Delivery {
     Frame { client: u64, data: Bytes },
     /// The process stops: sessions close spread over this time.
     Drain { within: Duration },
+    /// Panic, to prove what happens then.
+    #[cfg(feature = "faults")]
+    Panic,
 }
 
 /// The way to one worker. Never waits.
@@ -73,6 +77,10 @@ pub fn channel() -> (HubSender, HubReceiver) {
 impl HubSender {
     /// Hands a delivery over. A full queue loses nothing for good: see [`QUEUE_MAX`].
     pub fn deliver(&self, delivery: Delivery) {
+        #[cfg(feature = "faults")]
+        if super::faults::is_losing() && matches!(delivery, Delivery::Entry { .. }) {
+            return self.overflown.store(true, Ordering::Release);
+        }
         let Err(mpsc::error::TrySendError::Full(lost)) = self.queue.try_send(delivery) else { return };
         match lost {
             Delivery::Entry { .. } | Delivery::Cut { .. } => self.overflown.store(true, Ordering::Release),
@@ -80,6 +88,8 @@ impl HubSender {
             Delivery::Recheck { .. } | Delivery::Close { .. } | Delivery::Drain { .. } => {
                 self.undecided.store(true, Ordering::Release)
             }
+            #[cfg(feature = "faults")]
+            Delivery::Panic => {}
         }
     }
 
@@ -136,6 +146,25 @@ impl Hub {
 
     /// Delivers until every sender is gone.
     pub async fn run(self: Rc<Self>, mut receiver: HubReceiver) {
+        let mut crashed = false;
+        while !survived("a hub", &self.live.counters.tasks_restarted, self.work(&mut receiver, crashed)).await {
+            crashed = true;
+        }
+    }
+
+    /// R8: after a panic nobody knows what arrived; every session ends, and recovers on its return.
+    fn end_everybody(self: &Rc<Self>) {
+        for listeners in self.channels.take().into_values() {
+            listeners.feed.leave(self.worker);
+        }
+        let clients: Vec<_> = self.clients.borrow().values().cloned().collect();
+        clients.into_iter().for_each(|client| client.close(Disconnect::ServerError));
+    }
+
+    async fn work(self: &Rc<Self>, receiver: &mut HubReceiver, crashed: bool) {
+        if crashed {
+            self.end_everybody();
+        }
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -193,6 +222,9 @@ impl Hub {
                 }
             }
             Delivery::Drain { within } => self.drain(within),
+            #[cfg(feature = "faults")]
+            #[expect(clippy::panic, reason = "asked for by a test")]
+            Delivery::Panic => panic!("a hub was asked to panic"),
         }
     }
 

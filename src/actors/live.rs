@@ -2,6 +2,7 @@
 
 mod news;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -169,7 +170,7 @@ impl Live {
     /// Starts the actor tree and the background work. Must run inside an actix system.
     pub fn start(self: &Arc<Self>, gap_requests: gaps::Requests) {
         use actix::Actor;
-        let platform = Platform { live: Arc::clone(self) }.start();
+        let platform = Platform { live: Arc::clone(self), started: HashMap::new() }.start();
         *self.platform.write().unwrap_or_else(PoisonError::into_inner) = Some(platform);
         self.db.runtime().spawn(gaps::run(Arc::clone(self), gap_requests));
         self.db.runtime().spawn(super::unread::run(Arc::clone(self)));
@@ -247,7 +248,7 @@ impl Live {
 
     /// Finds or starts a room. `None` when it recovers from a crash, or too much waits: try again.
     pub async fn find_room(&self, tenant: TenantId, room: RoomId) -> Option<Arc<Seat>> {
-        if let Some(seat) = self.directory.find_room(tenant, room) {
+        if let Some(seat) = self.directory.find_running(tenant, room) {
             return Some(seat);
         }
         let supervisor = match self.directory.find_tenant(tenant) {
@@ -260,7 +261,7 @@ impl Live {
         match supervisor.send(FindRoom(room)).timeout(FIND_TIMEOUT).await {
             Ok(seat) => seat,
             Err(actix::MailboxError::Closed) => {
-                self.directory.remove_tenant(tenant);
+                self.directory.remove_tenant(tenant, &supervisor);
                 None
             }
             Err(actix::MailboxError::Timeout) => None,

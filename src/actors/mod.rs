@@ -15,9 +15,12 @@
 pub mod admission;
 pub mod counters;
 pub mod directory;
+#[cfg(feature = "faults")]
+mod faults;
 pub mod feed;
 mod gaps;
 pub mod hub;
+mod keep;
 mod lifeline;
 pub mod live;
 pub mod platform;

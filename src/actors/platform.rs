@@ -1,5 +1,6 @@
 //! The root of a node's actor tree: starts a tenant's supervisor on first use and again after a panic.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
@@ -22,18 +23,25 @@ pub type TenantSeat = Arc<Addr<Tenant>>;
 /// One per node.
 pub struct Platform {
     pub live: Arc<Live>,
+    /// The last supervisor of each tenant, unless it has ended as idle: a further one begins with the rooms that it finds.
+    pub started: HashMap<TenantId, TenantSeat>,
 }
 
 impl Platform {
-    fn start_tenant(&self, id: TenantId, ctx: &mut Context<Self>) -> TenantSeat {
+    fn start_tenant(&mut self, id: TenantId, ctx: &mut Context<Self>) -> TenantSeat {
         let (lifeline, watch) = lifeline::pair();
-        let seat = Arc::new(Tenant::new(Arc::clone(&self.live), id, lifeline).start());
+        let orphans = if self.started.contains_key(&id) { self.live.directory.list_rooms(id) } else { Vec::new() };
+        let seat = Arc::new(Tenant::new(Arc::clone(&self.live), id, lifeline, orphans).start());
+        self.started.insert(id, Arc::clone(&seat));
         self.live.directory.insert_tenant(id, Arc::clone(&seat));
         self.live.counters.tenants_started.increment();
+        let ended = Arc::clone(&seat);
         ctx.spawn(watch.end().into_actor(self).map(move |end, platform, _| {
             if end == End::Crashed {
                 tracing::error!(tenant.id = %id, "a tenant's supervisor crashed; its next use starts another");
-                platform.live.directory.remove_tenant(id);
+                platform.live.directory.remove_tenant(id, &ended);
+            } else if platform.started.get(&id).is_some_and(|last| Arc::ptr_eq(last, &ended)) {
+                platform.started.remove(&id);
             }
         }));
         seat

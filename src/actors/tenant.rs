@@ -48,14 +48,16 @@ pub struct Tenant {
     pub live: Arc<Live>,
     pub lifeline: Lifeline,
     rooms: HashMap<RoomId, Child>,
+    /// Rooms of a predecessor that has crashed: they go on, and are watched from now on.
+    orphans: Vec<(RoomId, Arc<Seat>)>,
     active_at: Instant,
 }
 
 impl Tenant {
-    /// A supervisor without rooms.
+    /// A supervisor that takes over these rooms.
     #[must_use]
-    pub fn new(live: Arc<Live>, id: TenantId, lifeline: Lifeline) -> Self {
-        Self { id, live, lifeline, rooms: HashMap::new(), active_at: Instant::now() }
+    pub fn new(live: Arc<Live>, id: TenantId, lifeline: Lifeline, orphans: Vec<(RoomId, Arc<Seat>)>) -> Self {
+        Self { id, live, lifeline, rooms: HashMap::new(), orphans, active_at: Instant::now() }
     }
 
     fn start(&mut self, id: RoomId, generation: u64, crashes: u32, ctx: &mut Context<Self>) -> Arc<Seat> {
@@ -63,12 +65,17 @@ impl Tenant {
         let (live, tenant) = (Arc::clone(&self.live), self.id);
         let arbiter = self.live.directory.arbiter_for(id);
         let addr = Room::start_on(&arbiter, move || Room::new(live, tenant, id, generation, lifeline));
-        let seat = Arc::new(Seat { addr, generation });
+        let seat = Arc::new(Seat { addr, generation, watch });
         self.live.directory.insert_room(self.id, id, Arc::clone(&seat));
         self.live.counters.rooms_started.increment();
-        self.rooms.insert(id, Child { generation, crashes, started_at: Instant::now(), seat: Some(Arc::clone(&seat)) });
-        ctx.spawn(watch.end().into_actor(self).map(move |end, tenant, ctx| tenant.ended(id, generation, end, ctx)));
+        self.supervise(id, Arc::clone(&seat), crashes, ctx);
         seat
+    }
+
+    fn supervise(&mut self, id: RoomId, seat: Arc<Seat>, crashes: u32, ctx: &mut Context<Self>) {
+        let (generation, end) = (seat.generation, seat.watch.clone().end());
+        self.rooms.insert(id, Child { generation, crashes, started_at: Instant::now(), seat: Some(seat) });
+        ctx.spawn(end.into_actor(self).map(move |end, tenant, ctx| tenant.ended(id, generation, end, ctx)));
     }
 
     fn ended(&mut self, id: RoomId, generation: u64, end: End, ctx: &mut Context<Self>) {
@@ -90,7 +97,7 @@ impl Tenant {
 
     fn end_if_idle(&mut self, ctx: &mut Context<Self>) {
         if self.rooms.is_empty() && self.active_at.elapsed() > IDLE_AFTER {
-            self.live.directory.remove_tenant(self.id);
+            self.live.directory.remove_tenant(self.id, &ctx.address());
             self.lifeline.end_idle();
             ctx.stop();
         }
@@ -103,7 +110,9 @@ impl Actor for Tenant {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_MAX);
         ctx.run_interval(IDLE_AFTER / 10, Self::end_if_idle);
-        // After a crash of this supervisor, rooms of its predecessor may still be running: they keep their seats until they end.
+        for (id, seat) in std::mem::take(&mut self.orphans) {
+            self.supervise(id, seat, 0, ctx);
+        }
     }
 }
 
@@ -112,11 +121,13 @@ impl Handler<FindRoom> for Tenant {
 
     fn handle(&mut self, FindRoom(id): FindRoom, ctx: &mut Self::Context) -> Self::Result {
         self.active_at = Instant::now();
-        if let Some(seat) = self.live.directory.find_room(self.id, id) {
+        if let Some(seat) = self.live.directory.find_running(self.id, id) {
             return Some(seat);
         }
         match self.rooms.get(&id) {
             Some(Child { seat: None, .. }) => None,
+            // Its end has not been heard yet.
+            Some(Child { seat: Some(seat), .. }) if seat.watch.is_crashed() => None,
             // Left the directory to end as idle; the next generation takes over at once.
             Some(child) => {
                 let generation = child.generation + 1;

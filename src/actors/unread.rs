@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::feed::{Feed, FeedKey, calls_person};
+use super::keep::survived;
 use super::live::{Live, Refused};
 use crate::domain::communities::views::MyRoom;
 use crate::domain::communities::{self, rooms};
@@ -71,6 +72,13 @@ impl Unread {
         if state.people.contains_key(&(tenant, user)) {
             state.stale.insert((tenant, user));
         }
+    }
+
+    /// A room has events that did not come as news: the store does not say whom they call, so those who are in it count anew.
+    pub fn room_stale(&self, tenant: TenantId, room: RoomId) {
+        let mut state = self.lock();
+        let State { rooms, stale, .. } = &mut *state;
+        stale.extend(rooms.get(&(tenant, room)).into_iter().flatten().map(|user| (tenant, *user)));
     }
 
     /// Everybody's counts in a tenant have to be read again.
@@ -154,6 +162,10 @@ fn tell(feed: &Arc<Feed>, room: RoomId, count: Count) {
 
 /// Counts up what was noted, twice a second.
 pub(super) async fn run(live: Arc<Live>) {
+    while !survived("counting unread messages", &live.counters.tasks_restarted, count_for_ever(&live)).await {}
+}
+
+async fn count_for_ever(live: &Live) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -163,11 +175,11 @@ pub(super) async fn run(live: Arc<Live>) {
             (std::mem::take(&mut state.noted), std::mem::take(&mut state.stale))
         };
         for ((tenant, room), events) in noted {
-            count_up(&live, tenant, room, &events);
+            count_up(live, tenant, room, &events);
         }
         for (tenant, user) in stale {
-            let Some(feed) = look(&live, tenant, user) else { continue };
-            if reload(&live, &feed, user).await.is_err() {
+            let Some(feed) = look(live, tenant, user) else { continue };
+            if reload(live, &feed, user).await.is_err() {
                 live.unread.stale(tenant, user);
             }
         }

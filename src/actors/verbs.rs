@@ -103,10 +103,8 @@ impl Live {
                 let _receiver_is_here = post.answer.send(Err(Error::Busy));
                 Some(waiting)
             }
-            Err(actix::prelude::SendError::Closed(_)) => {
-                self.directory.remove_room(tenant, draft.room, seat.generation);
-                None
-            }
+            // It stays in the directory for its supervisor, or the next one, to find what it was.
+            Err(actix::prelude::SendError::Closed(_)) => None,
         }
     }
 

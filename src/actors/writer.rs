@@ -13,6 +13,9 @@ use sqlx::pool::PoolConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::counters::Counters;
+#[cfg(feature = "faults")]
+use super::faults;
+use super::keep::survived;
 use crate::domain::messaging::post::{self, Draft, Outcome};
 use crate::domain::messaging::{Error, Posted};
 use crate::infra::bus::{News, StreamEvent};
@@ -56,7 +59,7 @@ impl Writers {
                 waiting: HashMap::new(),
                 turn: VecDeque::new(),
             };
-            db.runtime().spawn(writer.run());
+            db.runtime().spawn(writer.keep_running());
             tx
         };
         Self { queues: (0..count.max(1)).map(start_one).collect() }
@@ -92,7 +95,14 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self) {
+    async fn keep_running(mut self) {
+        let counters = Arc::clone(&self.counters);
+        while !survived("a writer", &counters.tasks_restarted, self.run()).await {}
+    }
+
+    async fn run(&mut self) {
+        // What a panic interrupted: the rooms see their answers dropped, tell the authors to try again and read where they stand.
+        (self.connection, self.waiting, self.turn) = Default::default();
         loop {
             if self.turn.is_empty() {
                 let job = tokio::select! {
@@ -145,6 +155,8 @@ impl Writer {
 
     async fn write(&mut self, tenant: TenantId, batch: Vec<Job>) {
         let drafts: Vec<Arc<Draft>> = batch.iter().flat_map(|job| job.drafts.iter().cloned()).collect();
+        #[cfg(feature = "faults")]
+        faults::strike(faults::Moment::BeforeCommit);
         match tokio::time::timeout(BATCH_TIMEOUT, self.post(tenant, &drafts)).await {
             Ok(Ok(outcome)) => self.answer(tenant, batch, outcome),
             failed => {
@@ -175,6 +187,8 @@ impl Writer {
     }
 
     fn answer(&self, tenant: TenantId, batch: Vec<Job>, outcome: Outcome) {
+        #[cfg(feature = "faults")]
+        faults::strike(faults::Moment::AfterCommit);
         self.counters.batches.increment();
         let mut answers = outcome.answers.into_iter();
         for job in batch {

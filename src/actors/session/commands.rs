@@ -145,7 +145,7 @@ impl Client {
         self.posting.set(self.posting.get() + 1);
         let waiting = self.hub.live.start_post(&identity.scope(), room, message.client_id, text, message.reply_to);
         let client = Rc::clone(self);
-        actix_web::rt::spawn(async move {
+        self.spawn(async move {
             let outcome = waiting.await;
             client.posting.set(client.posting.get() - 1);
             match outcome {

@@ -19,11 +19,13 @@ pub mod transport;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::RawFd;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use uuid::Uuid;
 
@@ -199,7 +201,7 @@ impl Client {
             return;
         }
         let client = Rc::clone(self);
-        actix_web::rt::spawn(async move {
+        self.spawn(async move {
             loop {
                 let next = client.queue.borrow_mut().pop_front();
                 let Some((command, weight)) = next else { break };
@@ -309,7 +311,18 @@ impl Client {
     /// R9: looks again at what the client is subscribed to (in one room, or all), after rights have changed.
     pub(super) fn recheck(self: &Rc<Self>, room: Option<RoomId>) {
         let client = Rc::clone(self);
-        actix_web::rt::spawn(async move { client.check_subscriptions(room).await });
+        self.spawn(async move { client.check_subscriptions(room).await });
+    }
+
+    /// Runs work of this client. One that panics has left an answer out: the session ends, and the client comes back and recovers.
+    fn spawn(self: &Rc<Self>, work: impl Future<Output = ()> + 'static) {
+        let client = Rc::clone(self);
+        actix_web::rt::spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                tracing::error!(client.id = %client.id, "a session panicked and ends");
+                client.close(Disconnect::ServerError);
+            }
+        });
     }
 }
 

@@ -131,7 +131,7 @@ fn a_close_comes_after_what_waits_unless_the_reader_is_slow() {
     let outbox = outbox();
     outbox.push(message(3));
     outbox.close(Disconnect::Banned);
-    outbox.close(Disconnect::Normal);
+    outbox.close(Disconnect::Shutdown);
     outbox.push(message(1));
     assert!(matches!(outbox.next(), Next::Frame(frame) if frame.len() == 3));
     assert!(matches!(outbox.next(), Next::Close(Disconnect::Banned)));
