@@ -4,6 +4,8 @@
 //! feed's ring, and where the ring no longer has it, subscribers are told to recover. R7: the sweep closes sockets that do not read.
 //! R9: decisions (rights, bans, suspensions) arrive here and take effect on the live sessions.
 
+mod listeners;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,12 +17,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
+use listeners::Listeners;
+
 use super::feed::{Entry, Feed, FeedKey};
 use super::keep::survived;
 use super::live::Live;
 use super::session::{Client, Subscription};
 use crate::kernel::{RoomId, TenantId, UserId};
-use crate::protocol::{Channel, Disconnect, Format, Unsubscribe};
+use crate::protocol::{Channel, Disconnect, Format};
 
 /// Deliveries that may wait for one worker. Full: entries are read from rings again, decisions become a check of everybody.
 const QUEUE_MAX: usize = 8_192;
@@ -106,16 +110,6 @@ impl HubReceiver {
     pub fn try_next(&mut self) -> Option<Delivery> {
         self.queue.try_recv().ok()
     }
-}
-
-/// What one worker has subscribed of one channel.
-struct Listeners {
-    feed: Arc<Feed>,
-    /// The feed's era that `last` is of.
-    era: u64,
-    /// The last offset handed on; `None` until the feed knows where it stands.
-    last: Option<u64>,
-    subscriptions: Vec<Rc<Subscription>>,
 }
 
 /// The sessions of one worker.
@@ -229,21 +223,8 @@ impl Hub {
     }
 
     fn deliver_entry(&self, feed: &Arc<Feed>, entry: &Arc<Entry>) {
-        let mut channels = self.channels.borrow_mut();
-        let Some(listeners) = channels.get_mut(&feed.key) else { return };
-        let offset = entry.event.offset;
-        if offset > 0 {
-            match listeners.last {
-                Some(last) if offset <= last => return,
-                Some(last) if offset > last + 1 => {
-                    listeners.catch_up();
-                    return;
-                }
-                _ => listeners.last = Some(offset),
-            }
-        }
-        for subscription in &listeners.subscriptions {
-            subscription.deliver(&feed.channel, entry);
+        if let Some(listeners) = self.channels.borrow_mut().get_mut(&feed.key) {
+            listeners.deliver(entry);
         }
     }
 
@@ -352,12 +333,7 @@ impl Hub {
     /// Adds a subscription; from now on nothing of the channel is missed (it buffers until it is live).
     pub(super) fn join(&self, feed: &Arc<Feed>, subscription: Rc<Subscription>) {
         let mut channels = self.channels.borrow_mut();
-        let listeners = channels.entry(feed.key).or_insert_with(|| Listeners {
-            era: feed.era(),
-            last: feed.listen(self.worker),
-            feed: Arc::clone(feed),
-            subscriptions: Vec::new(),
-        });
+        let listeners = channels.entry(feed.key).or_insert_with(|| Listeners::new(feed, self.worker));
         listeners.subscriptions.push(subscription);
     }
 
@@ -372,32 +348,5 @@ impl Hub {
             feed.leave(self.worker);
             channels.remove(&feed.key);
         }
-    }
-}
-
-impl Listeners {
-    fn catch_up(&mut self) {
-        if self.era != self.feed.era() {
-            return self.begin_anew();
-        }
-        // Before the first delivery nobody knows what was lost: everything that the ring has is offered, and each subscription takes what
-        // comes next for it.
-        let last = self.last.or_else(|| self.feed.oldest().map(|oldest| oldest.saturating_sub(1)));
-        let Some(snapshot) = last.and_then(|last| self.feed.since(last)) else { return };
-        if let Some(missed) = snapshot.missed {
-            for entry in &missed {
-                self.subscriptions.iter().for_each(|s| s.deliver(&self.feed.channel, entry));
-            }
-        } else {
-            // The ring has moved on: each subscriber recovers from its own position.
-            self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::Insufficient));
-        }
-        self.last = Some(snapshot.top);
-    }
-
-    /// The channel's past was replaced: nobody's position in it means anything any more.
-    fn begin_anew(&mut self) {
-        (self.era, self.last) = (self.feed.era(), None);
-        self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::StateInvalidated));
     }
 }
