@@ -37,9 +37,10 @@ DO $$
 DECLARE t record;
 BEGIN
     FOR t IN SELECT * FROM (VALUES
-        ('mails', 'tenant_id, id, attempts, created_at, sent_at'),
+        ('mails', 'tenant_id, id, attempts, created_at, due_at, sent_at'),
         ('idempotency_keys', 'tenant_id, created_at'),
         ('mail_tokens', 'tenant_id, expires_at'),
+        ('ended_sessions', 'tenant_id, expires_at'),
         ('refresh_tokens', 'tenant_id, expires_at, revoked_at'),
         ('communities', 'tenant_id, id')) AS v (name, columns)
     LOOP

@@ -3,20 +3,64 @@
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::response::{Category, Code};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::ExposeSecret;
 
 use crate::config::{Mail, Smtp, Tls};
 
-/// Why a mail did not leave. Its text is kept beside the mail for the operator; it holds no mail.
+/// For each answer of the server.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Why a mail did not leave.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     #[error("not an address: {0}")]
     Address(#[from] lettre::address::AddressError),
     #[error("the mail could not be put together: {0}")]
     Compose(#[from] lettre::error::Error),
-    #[error("the SMTP server refused: {0}")]
+    #[error("the SMTP server: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
+}
+
+impl MailError {
+    /// The code that the SMTP server answered with, if it did.
+    fn status(&self) -> Option<Code> {
+        match self {
+            Self::Smtp(error) => error.status(),
+            Self::Address(_) | Self::Compose(_) => None,
+        }
+    }
+
+    /// Whether no attempt with this mail can succeed: it makes no sense, or the server refuses it for what it is (RFC 5321 §4.2.3, 550–553).
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Compose(_) => true,
+            Self::Smtp(_) => self.status().is_some_and(|code| (550..=553).contains(&u16::from(code))),
+        }
+    }
+
+    /// Whether other mail would fare no better at this moment: nobody answers, or nobody is served (421), or we are not let in (x3z).
+    #[must_use]
+    pub fn is_server_away(&self) -> bool {
+        match self.status() {
+            Some(code) => u16::from(code) == 421 || code.category == Category::Unspecified3,
+            None => matches!(self, Self::Smtp(_)),
+        }
+    }
+
+    /// In words for a log: nothing of what the server said, which may name people.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match (self, self.status()) {
+            (Self::Address(_), _) => "not an address".to_owned(),
+            (Self::Compose(_), _) => "it could not be put together".to_owned(),
+            (Self::Smtp(_), Some(code)) => format!("the SMTP server answered {code}"),
+            (Self::Smtp(error), None) if error.is_tls() => "no TLS with the SMTP server".to_owned(),
+            (Self::Smtp(_), None) => "the SMTP server can not be reached".to_owned(),
+        }
+    }
 }
 
 /// Sends mail.
@@ -40,15 +84,16 @@ impl Sender {
         Ok(Self::Smtp { from, transport: transport(smtp)? })
     }
 
-    /// Sends one plain-text mail.
+    /// Sends one plain-text mail; `id` names it for good, however often it is sent.
     ///
     /// # Errors
     /// [`MailError`].
-    pub async fn send(&self, to: Mailbox, subject: String, body: String) -> Result<(), MailError> {
+    pub async fn send(&self, id: &str, to: &str, subject: String, body: String) -> Result<(), MailError> {
         let Self::Smtp { from, transport } = self else { return Ok(()) };
         let message = Message::builder()
+            .message_id(Some(format!("<{id}@{}>", from.email.domain())))
             .from((**from).clone())
-            .to(to)
+            .to(to.parse()?)
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
             .body(body)?;
@@ -63,7 +108,7 @@ fn transport(smtp: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailErro
         Tls::Starttls => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host)?,
         Tls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
     };
-    builder = builder.port(smtp.port).timeout(Some(std::time::Duration::from_secs(20)));
+    builder = builder.port(smtp.port).timeout(Some(PATIENCE));
     if let (Some(user), Some(password)) = (&smtp.username, &smtp.password) {
         builder = builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
     }

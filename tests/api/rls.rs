@@ -109,9 +109,10 @@ async fn what_is_seen_across_tenants_is_a_short_list_of_columns() {
     let columns: Vec<_> = seen.iter().map(|(table, columns)| (table.as_str(), columns.as_str())).collect();
     let expected = [
         ("communities", "id tenant_id"),
+        ("ended_sessions", "expires_at tenant_id"),
         ("idempotency_keys", "created_at tenant_id"),
         ("mail_tokens", "expires_at tenant_id"),
-        ("mails", "attempts created_at id sent_at tenant_id"),
+        ("mails", "attempts created_at due_at id sent_at tenant_id"),
         ("refresh_tokens", "expires_at revoked_at tenant_id"),
     ];
     assert_eq!(columns, expected);

@@ -16,6 +16,7 @@
 mod crowd;
 mod decisions;
 mod kills;
+mod mail;
 mod node;
 mod panics;
 #[path = "../setup/program.rs"]
@@ -25,6 +26,7 @@ mod recovery;
 mod removal;
 mod restore;
 mod slow;
+mod smtp;
 mod socket;
 mod store;
 mod twice;

@@ -33,6 +33,7 @@ pub struct Node {
 pub struct Person {
     pub id: String,
     pub token: String,
+    pub email: String,
     base: String,
     http: reqwest::Client,
 }
@@ -173,6 +174,11 @@ impl Node {
         self.sign("register", body).await
     }
 
+    /// Another session of somebody who has an account.
+    pub async fn another_device(&self, person: &Person) -> Person {
+        self.sign("login", json!({"email": person.email, "password": PASSWORD})).await
+    }
+
     /// The tenant's admin.
     pub async fn admin(&self) -> Person {
         self.sign("login", json!({"email": ADMIN.0, "password": ADMIN.1})).await
@@ -183,8 +189,8 @@ impl Node {
         let answer = http.post(format!("{base}/v1/auth/{verb}")).json(&body).send().await.unwrap();
         let (status, body) = (answer.status(), answer.json::<Value>().await.unwrap());
         assert!(status.is_success(), "{status} {body}");
-        let (id, token) = (text(&body["user"]["id"]), text(&body["access_token"]));
-        Person { id, token, base, http }
+        let (user, token) = (&body["user"], text(&body["access_token"]));
+        Person { id: text(&user["id"]), email: text(&user["email"]), token, base, http }
     }
 }
 

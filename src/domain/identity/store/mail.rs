@@ -11,7 +11,7 @@ use crate::kernel::ids::MailId;
 pub async fn insert(tx: &mut TenantTx, mail: &Mail, at: DateTime<Utc>) -> Result<MailId, PgError> {
     let id = MailId::generate();
     sqlx::query!(
-        "INSERT INTO mails (tenant_id, id, recipient, subject, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO mails (tenant_id, id, recipient, subject, body, created_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $6)",
         tx.tenant().uuid(),
         id.uuid(),
         mail.recipient,
@@ -29,31 +29,38 @@ pub struct Waiting {
     pub tenant: TenantId,
     pub id: MailId,
     pub attempts: i32,
-    pub created_at: DateTime<Utc>,
 }
 
-pub async fn list_waiting(tx: &mut PlatformTx, attempts_max: i32, limit: i64) -> Result<Vec<Waiting>, PgError> {
+/// Mail whose next attempt is due, the longest due first.
+pub async fn list_due(tx: &mut PlatformTx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Waiting>, PgError> {
     Ok(sqlx::query_as!(
         Waiting,
-        r#"SELECT tenant_id AS "tenant: TenantId", id AS "id: MailId", attempts, created_at FROM mails
-            WHERE sent_at IS NULL AND attempts < $1 ORDER BY created_at LIMIT $2"#,
-        attempts_max,
+        r#"SELECT tenant_id AS "tenant: TenantId", id AS "id: MailId", attempts FROM mails
+            WHERE sent_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"#,
+        now,
         limit,
     )
     .fetch_all(tx.conn())
     .await?)
 }
 
-/// Takes a mail for one attempt; `None` when another node was faster.
-pub async fn claim(tx: &mut TenantTx, id: MailId, attempts: i32) -> Result<Option<Mail>, PgError> {
+/// Takes a mail for one attempt; `None` when another node was faster. Without `next_at` this is the last one.
+pub async fn claim(
+    tx: &mut TenantTx,
+    id: MailId,
+    attempts: i32,
+    next_at: Option<DateTime<Utc>>,
+) -> Result<Option<Mail>, PgError> {
     let tenant = tx.tenant().uuid();
     Ok(sqlx::query_as!(
         Mail,
-        "UPDATE mails SET attempts = attempts + 1 WHERE tenant_id = $1 AND id = $2 AND attempts = $3 AND sent_at IS NULL
+        "UPDATE mails SET attempts = attempts + 1, due_at = coalesce($4::timestamptz, 'infinity')
+          WHERE tenant_id = $1 AND id = $2 AND attempts = $3 AND sent_at IS NULL
          RETURNING recipient, subject, body",
         tenant,
         id.uuid(),
         attempts,
+        next_at as Option<DateTime<Utc>>,
     )
     .fetch_optional(tx.conn())
     .await?)
@@ -73,11 +80,17 @@ pub async fn set_sent(tx: &mut TenantTx, id: MailId, at: DateTime<Utc>, keep_tex
     Ok(())
 }
 
-pub async fn set_failed(tx: &mut TenantTx, id: MailId, error: &str) -> Result<(), PgError> {
-    let tenant = tx.tenant().uuid();
-    sqlx::query!("UPDATE mails SET last_error = $3 WHERE tenant_id = $1 AND id = $2", tenant, id.uuid(), error)
-        .execute(tx.conn())
-        .await?;
+/// Notes why it was not sent; `for_good` when no other attempt is to be made.
+pub async fn set_failed(tx: &mut TenantTx, id: MailId, error: &str, for_good: bool) -> Result<(), PgError> {
+    sqlx::query!(
+        "UPDATE mails SET last_error = $3, due_at = CASE WHEN $4 THEN 'infinity' ELSE due_at END WHERE tenant_id = $1 AND id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+        error,
+        for_good,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
