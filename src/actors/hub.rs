@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use listeners::Listeners;
@@ -23,6 +22,7 @@ use super::feed::{Entry, Feed, FeedKey};
 use super::keep::survived;
 use super::live::Live;
 use super::session::{Client, Subscription};
+use crate::infra::bus::Sessions;
 use crate::kernel::{RoomId, TenantId, UserId};
 use crate::protocol::{Channel, Disconnect, Format};
 
@@ -43,8 +43,8 @@ pub enum Delivery {
     JoinLeave { feed: Arc<Feed>, json: Bytes, protobuf: Bytes },
     /// Rights may have changed: look again at these people's subscriptions in these rooms.
     Recheck { tenant: TenantId, user: Option<UserId>, room: Option<RoomId> },
-    /// These sessions end: everybody of a tenant, or one person's whose token is older.
-    Close { tenant: TenantId, user: Option<UserId>, issued_before: Option<DateTime<Utc>>, why: Disconnect },
+    /// These sessions end, of everybody in a tenant or of one person.
+    Close { tenant: TenantId, user: Option<UserId>, which: Sessions, why: Disconnect },
     /// Commands of an emulated session, which arrived at another worker.
     Frame { client: u64, data: Bytes },
     /// The process stops: sessions close spread over this time.
@@ -202,9 +202,9 @@ impl Hub {
                 }
             }
             Delivery::Recheck { tenant, user, room } => self.recheck(tenant, user, room),
-            Delivery::Close { tenant, user, issued_before, why } => {
+            Delivery::Close { tenant, user, which, why } => {
                 for client in self.clients_of(tenant, user) {
-                    if issued_before.is_none_or(|instant| client.token_issued_before(instant)) {
+                    if client.is_of(which) {
                         client.close(why);
                     }
                 }

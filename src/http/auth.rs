@@ -42,18 +42,7 @@ async fn sign_in(req: &HttpRequest) -> Result<SignedIn, Problem> {
         cross_tenant::note(edge, token.tenant, token.user, format!("tenant:{}", tenant.0.id)).await;
         return Err(Problem::not_found());
     }
-    let person = match edge.directory.recall(token.tenant, token.user) {
-        Some(person) => person,
-        None => {
-            let (directory, pg) = (edge.directory.clone(), edge.db.pg().clone());
-            let found = edge.db.run(async move { directory.who(&pg, token.tenant, token.user).await }).await;
-            found.map_err(|error| match error {
-                IdentityError::NotFound => IdentityError::Unauthorized,
-                error => error,
-            })?
-        }
-    };
-    person.admit(&token)?;
+    let person = edge.directory.admit(&edge.db, &token).await?;
     let signed_in = SignedIn { tenant, person, token };
     req.extensions_mut().insert(signed_in.clone());
     Ok(signed_in)

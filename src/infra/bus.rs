@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::kernel::ids::TokenId;
 use crate::kernel::{CommunityId, RoomId, TenantId, UserId};
 
 /// A stream: a room's events, or what is addressed to one person.
@@ -42,6 +43,17 @@ pub struct StreamEvent {
     pub calls: Arc<[String]>,
 }
 
+/// Which sessions of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// All, and none may begin: the person, or the tenant, is suspended.
+    All,
+    /// Those with a token from before that instant: signed out everywhere, or a new password.
+    IssuedBefore(DateTime<Utc>),
+    /// One, signed out of.
+    One(TokenId),
+}
+
 /// What happened, told after commit. Losing one costs latency only: positions are compared with the store every few seconds.
 #[derive(Debug, Clone)]
 pub enum News {
@@ -55,9 +67,8 @@ pub enum News {
     RoomChanged { tenant: TenantId, room: RoomId },
     /// A community's rooms or policy have changed.
     CommunityChanged { tenant: TenantId, community: CommunityId },
-    /// The person may not be connected any more: suspended (`banned`) or signed out everywhere.
-    /// Sockets whose token was issued before `tokens_valid_from` close.
-    SessionsRevoked { tenant: TenantId, user: UserId, tokens_valid_from: DateTime<Utc>, banned: bool },
+    /// Sessions of a person ended: their tokens count no more and their sockets close.
+    SessionsRevoked { tenant: TenantId, user: UserId, which: Sessions },
     /// The tenant's state or plan has changed.
     TenantChanged { tenant: TenantId },
     /// The tenant's history was cut: what is known of it is read again, positions from before mean nothing any more.

@@ -177,6 +177,8 @@ async fn signing_out_ends_this_session_and_everywhere_all() {
     laptop.take(&tenant.visitor().login("ada@test.example", PASSWORD).await.expect(200));
 
     phone.post("/v1/auth/logout", json!({})).await.expect(204);
+    phone.me().await.refused(401, "unauthorized");
+    laptop.me().await.expect(200);
     phone.refresh(&phone.refresh_token).await.refused(401, "unauthorized");
     let again = laptop.refresh(&laptop.refresh_token).await.expect(200);
     laptop.take(&again);
@@ -186,6 +188,30 @@ async fn signing_out_ends_this_session_and_everywhere_all() {
     phone.me().await.refused(401, "unauthorized");
     laptop.refresh(&laptop.refresh_token).await.refused(401, "unauthorized");
     tenant.visitor().post("/v1/auth/logout", json!({})).await.refused(401, "unauthorized");
+}
+
+/// What is remembered of ended sessions is bounded; past it everything older is void, and a session that lives gets itself a new token.
+#[tokio::test]
+async fn who_signs_out_without_end_stays_signed_out_of_each() {
+    let tenant = TestTenant::make().await;
+    let mut laptop = tenant.member("ada").await;
+    let mut last = tenant.visitor();
+    for _ in 0..101 {
+        last.take(&last.login("ada@test.example", PASSWORD).await.expect(200));
+        last.post("/v1/auth/logout", json!({})).await.expect(204);
+        last.me().await.refused(401, "unauthorized");
+        last.token = None;
+    }
+
+    laptop.me().await.refused(401, "unauthorized");
+    laptop.take(&laptop.clone().refresh(&laptop.refresh_token).await.expect(200));
+    laptop.me().await.expect(200);
+    let remembered: i64 = sqlx::query_scalar("SELECT count(*) FROM ended_sessions WHERE tenant_id = $1")
+        .bind(tenant.id.parse::<uuid::Uuid>().unwrap())
+        .fetch_one(&mut crate::harness::superuser().await)
+        .await
+        .unwrap();
+    assert_eq!(remembered, 0);
 }
 
 #[tokio::test]

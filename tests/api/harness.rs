@@ -19,6 +19,9 @@ use sqlx::{Connection, Executor, PgConnection};
 
 /// What a test of one route does when the server does not answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What the plan `tiny` admits.
+pub const TINY_STAFF: usize = 3;
+pub const TINY_MEMBERS: usize = 5;
 pub const PASSWORD: &str = "correct horse";
 
 /// The running server.
@@ -69,6 +72,11 @@ fn config() -> Config {
     config.server.base_domain = Some("chat.test".into());
     config.server.base_url = Some("http://chat.test".into());
     config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    // A plan that a few people fill.
+    let mut plans = serde_json::to_value(&config.plans).unwrap();
+    plans["tiny"] = plans["basic"].clone();
+    (plans["tiny"]["users"], plans["tiny"]["members"]) = (json!(TINY_STAFF), json!(TINY_MEMBERS));
+    config.plans = serde_json::from_value(plans).unwrap();
     config.auth.master_key = Some(SecretString::from("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="));
     config
 }
@@ -155,11 +163,15 @@ pub struct TestTenant {
 impl TestTenant {
     /// Provisions one, with an admin whose password is [`PASSWORD`].
     pub async fn make() -> Self {
+        Self::on_plan("enterprise").await
+    }
+
+    pub async fn on_plan(plan: &str) -> Self {
         let slug = format!("t{}", uuid::Uuid::new_v4().simple());
         let wanted = Wanted {
             name: "Test".into(),
             slug: Some(slug.clone()),
-            plan: Some("enterprise".into()),
+            plan: Some(plan.into()),
             admin_email: "tam@test.example".into(),
             admin_password: Some(PASSWORD.into()),
             ..Wanted::default()

@@ -91,3 +91,24 @@ async fn a_suspended_person_and_a_suspended_tenant_are_closed_within_a_second() 
     .await
     .expect("a resumed tenant is open again");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_signed_out_is_closed_within_a_second_and_the_others_go_on() {
+    let node = Node::start(&[]).await;
+    let phone = node.person().await;
+    let laptop = node.another_device(&phone).await;
+    let place = phone.found().await;
+    let mut on_phone = Socket::open(node.port, &phone.token).await.unwrap();
+    let mut on_laptop = Socket::open(node.port, &laptop.token).await.unwrap();
+    on_laptop.subscribe(&place.channel(), None).await.unwrap().unwrap();
+
+    phone.post("/v1/auth/logout", json!({})).await;
+    let closed = on_phone.closed(WITHIN).await.expect("the socket of the session closes within a second");
+
+    assert_eq!(closed.0, Some(3500));
+    assert!(Socket::open(node.port, &phone.token).await.is_err(), "nor does its token open another");
+    let (status, _) = phone.try_call(reqwest::Method::GET, "/v1/me", None).await.unwrap();
+    assert_eq!(status, 401);
+    laptop.say(&place, "still here").await;
+    assert!(on_laptop.publication(&place.channel(), Duration::from_secs(5)).await.unwrap().is_some());
+}

@@ -32,6 +32,7 @@ async fn leave_behind(world: &World, who: &Scope, (word, count): (&str, i64), la
              INSERT INTO mail_tokens
              SELECT '{tenant}', gen_random_uuid(), '{user}', 'verify_email', ('{word}' || n)::bytea, '{tokens}', '{tokens}'
                FROM generate_series(1, {count}) n;
+             INSERT INTO ended_sessions SELECT '{tenant}', '{user}', md5('{word}' || n)::uuid, '{tokens}' FROM generate_series(1, {count}) n;
              INSERT INTO refresh_tokens (tenant_id, id, user_id, family_id, token_hash, user_agent, created_at, expires_at, revoked_at)
              SELECT '{tenant}', gen_random_uuid(), '{user}', gen_random_uuid(), (n || '{word}')::bytea, '{word}', '{tokens}',
                     CASE WHEN n % 2 = 0 THEN '{tokens}' ELSE '{later}' END::timestamptz,
@@ -42,12 +43,13 @@ async fn leave_behind(world: &World, who: &Scope, (word, count): (&str, i64), la
 }
 
 /// Rows by that word, of each kind.
-async fn left(world: &World, word: &str) -> [i64; 4] {
-    let mut counts = [0; 4];
+async fn left(world: &World, word: &str) -> [i64; 5] {
+    let mut counts = [0; 5];
     for (count, condition) in counts.iter_mut().zip([
         format!("idempotency_keys WHERE key LIKE '{word}%'"),
         format!("mails WHERE subject = '{word}'"),
         format!("mail_tokens WHERE encode(token_hash, 'escape') LIKE '{word}%'"),
+        format!("ended_sessions WHERE session_id IN (SELECT md5('{word}' || n)::uuid FROM generate_series(1, 2000) n)"),
         format!("refresh_tokens WHERE user_agent = '{word}'"),
     ]) {
         *count = world.count(&format!("SELECT count(*) FROM {condition}")).await;
@@ -85,15 +87,21 @@ async fn what_is_over_goes_in_portions_and_what_is_not_stays() {
         rest += round(&big.pg, &keep, then()).await.unwrap();
     }
 
-    let of_each = |count| Swept { idempotency_keys: count, mails: count, mail_tokens: count, refresh_tokens: count };
+    let of_each = |count| Swept {
+        idempotency_keys: count,
+        mails: count,
+        mail_tokens: count,
+        ended_sessions: count,
+        refresh_tokens: count,
+    };
     let mut all = first;
     all += rest;
     assert_eq!(all, of_each(MANY + 2));
     assert!(behind_first.iter().all(|count| *count >= MANY - BATCH), "{behind_first:?}");
     for world in [&big, &small] {
-        assert_eq!(left(world, "over").await, [0; 4]);
-        assert_eq!(left(world, "fresh").await, [3; 4]);
-        assert_eq!(left(world, "spent").await, [0, 0, 0, 1]);
+        assert_eq!(left(world, "over").await, [0; 5]);
+        assert_eq!(left(world, "fresh").await, [3; 5]);
+        assert_eq!(left(world, "spent").await, [0, 0, 0, 0, 1]);
     }
     assert_eq!(round(&big.pg, &keep, then()).await.unwrap(), Swept::default());
 }

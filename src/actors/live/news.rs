@@ -8,7 +8,7 @@ use crate::actors::feed::{Accepted, FeedKey};
 use crate::actors::gaps;
 use crate::actors::hub::Delivery;
 use crate::domain::tenancy::State;
-use crate::infra::bus::{News, StreamEvent, StreamId};
+use crate::infra::bus::{News, Sessions, StreamEvent, StreamId};
 use crate::kernel::{TenantId, UserId};
 use crate::protocol::Disconnect;
 
@@ -33,14 +33,10 @@ impl Live {
                 self.tell(|| Delivery::Recheck { tenant, user: None, room: Some(room) });
             }
             News::CommunityChanged { .. } => {}
-            News::SessionsRevoked { tenant, user, tokens_valid_from, banned } => {
+            News::SessionsRevoked { tenant, user, which } => {
                 self.forget_grants(tenant, user);
-                let (issued_before, why) = if banned {
-                    (None, Disconnect::Banned)
-                } else {
-                    (Some(tokens_valid_from), Disconnect::InvalidToken)
-                };
-                self.tell(|| Delivery::Close { tenant, user: Some(user), issued_before, why });
+                let why = if which == Sessions::All { Disconnect::Banned } else { Disconnect::InvalidToken };
+                self.tell(|| Delivery::Close { tenant, user: Some(user), which, why });
             }
             News::TenantChanged { tenant } => self.tenant_changed(tenant),
             News::HistoryCut { tenant } => self.history_cut(tenant),
@@ -78,7 +74,7 @@ impl Live {
                 _ => return,
             };
             for hub in hubs.iter() {
-                hub.deliver(Delivery::Close { tenant, user: None, issued_before: None, why });
+                hub.deliver(Delivery::Close { tenant, user: None, which: Sessions::All, why });
             }
         });
     }

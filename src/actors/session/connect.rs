@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Client, Identity};
 use crate::actors::live::Refused;
 use crate::domain::identity::IdentityError;
-use crate::kernel::UserId;
 use crate::protocol::{
     Answer, Channel, ConnectRequest, ConnectResult, Disconnect, ErrorCode, RefreshRequest, RefreshResult, Reply,
     SubscribeRequest,
@@ -114,7 +114,7 @@ impl Client {
     }
 
     fn ttl(&self, identity: &Identity) -> u32 {
-        let left = (identity.expires_at - self.hub.live.clock.now()).num_seconds().max(1);
+        let left = (identity.token.expires_at - self.hub.live.clock.now()).num_seconds().max(1);
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
@@ -129,22 +129,18 @@ impl Client {
         if self.origin.tenant.is_some_and(|named| named != claims.tenant) {
             return Err(TokenRefused::Close(Disconnect::InvalidToken));
         }
-        let user: UserId = claims.user;
         live.check_tenant(claims.tenant).await.map_err(refused)?;
-        let grants = live.grants(claims.tenant, user).await.map_err(refused)?;
-        if !grants.active {
-            return Err(TokenRefused::Close(Disconnect::Banned));
-        }
-        if claims.issued_at < grants.tokens_valid_from {
-            return Err(TokenRefused::Close(Disconnect::InvalidToken));
-        }
+        let person = live.people.admit(&live.db, &claims).await.map_err(|error| match error {
+            IdentityError::Banned => TokenRefused::Close(Disconnect::Banned),
+            IdentityError::Unauthorized => TokenRefused::Close(Disconnect::InvalidToken),
+            _ => TokenRefused::Unavailable,
+        })?;
         Ok(Identity {
             tenant: claims.tenant,
-            user,
-            handle: grants.handle.clone(),
-            display_name: grants.display_name.clone(),
-            issued_at: claims.issued_at,
-            expires_at: claims.expires_at,
+            user: claims.user,
+            handle: Arc::clone(&person.scope.handle),
+            display_name: Arc::clone(&person.scope.display_name),
+            token: claims,
         })
     }
 }

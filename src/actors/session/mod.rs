@@ -36,6 +36,8 @@ pub use subscription::Subscription;
 use super::admission::Place;
 use super::hub::Hub;
 use crate::config::Rate;
+use crate::domain::identity::Verified;
+use crate::infra::bus::Sessions;
 use crate::kernel::{RoomId, Scope, TenantId, TenantRole, UserId};
 use crate::protocol::{
     Channel, Command, Disconnect, ErrorBody, ErrorCode, Format, FrameError, Limits, Reply, UnclearCommand,
@@ -54,8 +56,8 @@ pub struct Identity {
     pub user: UserId,
     pub handle: Arc<str>,
     pub display_name: Arc<str>,
-    pub issued_at: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
+    /// The token itself: sessions end, and tokens expire.
+    pub token: Verified,
 }
 
 impl Identity {
@@ -156,9 +158,13 @@ impl Client {
         self.identity.borrow().clone().ok_or_else(|| ErrorCode::Unauthorized.into())
     }
 
-    /// Whether the client's token is older than `instant`.
-    pub fn token_issued_before(&self, instant: DateTime<Utc>) -> bool {
-        self.identity.borrow().as_ref().is_some_and(|identity| identity.issued_at < instant)
+    /// Whether the client's session is among these.
+    pub fn is_of(&self, sessions: Sessions) -> bool {
+        self.identity.borrow().as_ref().is_some_and(|Identity { token, .. }| match sessions {
+            Sessions::All => true,
+            Sessions::IssuedBefore(instant) => token.issued_at < instant,
+            Sessions::One(session) => token.session == session,
+        })
     }
 
     /// Takes a frame as it came from the socket.
@@ -287,7 +293,7 @@ impl Client {
         if self.over.get() {
             return;
         }
-        let Some(expires_at) = self.identity.borrow().as_ref().map(|identity| identity.expires_at) else {
+        let Some(expires_at) = self.identity.borrow().as_ref().map(|identity| identity.token.expires_at) else {
             if self.opened_at.elapsed() > limits.connect_within.duration() {
                 self.close(Disconnect::Stale);
             }

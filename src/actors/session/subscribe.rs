@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Client, Identity, Subscription};
 use crate::actors::feed::FeedKey;
 use crate::actors::live::Refused;
+use crate::domain::identity::IdentityError;
 use crate::kernel::RoomId;
 use crate::protocol::subscription::{FLAG_REJECT_UNRECOVERED, SubscriptionType};
 use crate::protocol::{
@@ -235,17 +236,15 @@ impl Client {
     pub(super) async fn check_subscriptions(self: &Rc<Self>, room: Option<RoomId>) {
         let Ok(identity) = self.identity() else { return };
         let live = &self.hub.live;
-        match live.grants(identity.tenant, identity.user).await {
-            Ok(grants) if !grants.active => return self.close(Disconnect::Banned),
-            Ok(grants) if identity.issued_at < grants.tokens_valid_from => {
-                return self.close(Disconnect::InvalidToken);
-            }
-            Ok(grants) => {
+        match live.people.admit(&live.db, &identity.token).await {
+            Ok(person) => {
                 if let Some(known) = self.identity.borrow_mut().as_mut() {
-                    known.handle = grants.handle.clone();
-                    known.display_name = grants.display_name.clone();
+                    known.handle = Arc::clone(&person.scope.handle);
+                    known.display_name = Arc::clone(&person.scope.display_name);
                 }
             }
+            Err(IdentityError::Banned) => return self.close(Disconnect::Banned),
+            Err(IdentityError::Unauthorized) => return self.close(Disconnect::InvalidToken),
             Err(_) => {}
         }
         let of_room = |channel: &Channel| room.is_none_or(|room| channel.id() == room.uuid());

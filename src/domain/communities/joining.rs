@@ -7,7 +7,8 @@ use super::names::{Code, Note};
 use super::rules::{Rank, rank};
 use super::views::{JoinPolicy, JoinStatus, Joined, Person, RequestView};
 use super::{Error, store, told, trail};
-use crate::config::Plans;
+use crate::config::{Plans, Quota};
+use crate::domain::tenancy;
 use crate::infra::bus::News;
 use crate::infra::pg::TenantTx;
 use crate::kernel::page::Page;
@@ -117,13 +118,12 @@ pub(super) async fn ensure_room_for_one_more(tx: &mut TenantTx, plans: &Plans, j
     }
     let plan = store::communities::plan_of_tenant(tx).await?;
     let quota = plans.find(&plan).ok_or(Error::PlanLimit)?.members;
-    // Counting waits for its turn in the whole tenant, so only where there is something to count.
-    if quota == crate::config::Quota::Unlimited
-        || quota.admits(store::communities::count_other_people(tx, joining).await?)
-    {
+    if quota == Quota::Unlimited {
         return Ok(());
     }
-    Err(Error::PlanLimit)
+    tenancy::verbs::take_turn(tx).await?;
+    let others = store::communities::count_other_people(tx, joining).await?;
+    if quota.admits(others) { Ok(()) } else { Err(Error::PlanLimit) }
 }
 
 /// Who waits to be let in; moderators see it.

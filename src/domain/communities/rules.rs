@@ -19,8 +19,6 @@ pub struct Grants {
     pub active: bool,
     pub handle: Arc<str>,
     pub display_name: Arc<str>,
-    /// Access tokens issued before this are void.
-    pub tokens_valid_from: DateTime<Utc>,
     /// Active memberships only.
     pub communities: HashMap<CommunityId, CommunityGrant>,
     /// Private, direct and group rooms that the person was put into.

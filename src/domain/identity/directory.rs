@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 
 use super::{IdentityError, Verified, store};
-use crate::infra::pg::Pg;
+use crate::infra::pg::{Db, Pg};
+use crate::kernel::ids::TokenId;
 use crate::kernel::{Scope, TenantId, UserId};
 
 /// People kept in memory (some 300 bytes each).
@@ -53,6 +54,8 @@ pub struct Person {
     pub scope: Scope,
     pub state: State,
     pub tokens_valid_from: DateTime<Utc>,
+    /// Sessions that ended while tokens of theirs may still be about.
+    pub ended_sessions: Vec<TokenId>,
     pub email_verified: bool,
 }
 
@@ -60,12 +63,13 @@ impl Person {
     /// Whether a token of theirs still counts.
     ///
     /// # Errors
-    /// [`IdentityError::Banned`] for the suspended, [`IdentityError::Unauthorized`] for a token from before they signed out everywhere.
-    pub fn admit(&self, token: &Verified) -> Result<(), IdentityError> {
+    /// [`IdentityError::Banned`] for the suspended, [`IdentityError::Unauthorized`] for a token of a session that they signed out of.
+    fn admit(&self, token: &Verified) -> Result<(), IdentityError> {
         match self.state {
             State::Suspended => Err(IdentityError::Banned),
             State::Deleted => Err(IdentityError::Unauthorized),
             State::Active if token.issued_at < self.tokens_valid_from => Err(IdentityError::Unauthorized),
+            State::Active if self.ended_sessions.contains(&token.session) => Err(IdentityError::Unauthorized),
             State::Active => Ok(()),
         }
     }
@@ -89,23 +93,27 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Somebody as of now, from memory; `None` when the store has to be asked.
-    #[must_use]
-    pub fn recall(&self, tenant: TenantId, user: UserId) -> Option<Arc<Person>> {
-        self.people.get(&(tenant, user))
-    }
-
-    /// Somebody as of now. Runs on the database runtime; try [`Directory::recall`] first.
+    /// Whose token this is, if it still counts: the one door for HTTP and sockets. From memory nearly always.
     ///
     /// # Errors
-    /// [`IdentityError::NotFound`], and those of the database.
-    pub async fn who(&self, pg: &Pg, tenant: TenantId, user: UserId) -> Result<Arc<Person>, IdentityError> {
-        if let Some(person) = self.recall(tenant, user) {
-            return Ok(person);
-        }
+    /// [`IdentityError::Banned`], [`IdentityError::Unauthorized`] (also for somebody who is not there any more), and those of the database.
+    pub async fn admit(&self, db: &Db, token: &Verified) -> Result<Arc<Person>, IdentityError> {
+        let (tenant, user) = (token.tenant, token.user);
+        let person = match self.people.get(&(tenant, user)) {
+            Some(person) => person,
+            None => {
+                let (directory, pg) = (self.clone(), db.pg().clone());
+                db.run(async move { directory.read(&pg, tenant, user).await }).await?
+            }
+        };
+        person.admit(token)?;
+        Ok(person)
+    }
+
+    async fn read(&self, pg: &Pg, tenant: TenantId, user: UserId) -> Result<Arc<Person>, IdentityError> {
         let before = self.forgotten.load(Ordering::Acquire);
         let mut tx = pg.tenant(tenant).await?;
-        let person = Arc::new(store::find_person(&mut tx, user).await?.ok_or(IdentityError::NotFound)?);
+        let person = Arc::new(store::find_person(&mut tx, user).await?.ok_or(IdentityError::Unauthorized)?);
         tx.commit().await?;
         self.people.insert((tenant, user), Arc::clone(&person));
         if self.forgotten.load(Ordering::Acquire) != before {

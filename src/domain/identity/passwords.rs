@@ -10,7 +10,7 @@ use super::tokens::Verified;
 use super::words::{Email, Password};
 use super::{IdentityError, State, mail};
 use crate::domain::tenancy::{Tenant, audit};
-use crate::infra::bus::News;
+use crate::infra::bus::{News, Sessions};
 use crate::infra::pg::TenantTx;
 use crate::kernel::ids::TokenId;
 use crate::kernel::{Scope, UserId};
@@ -104,7 +104,7 @@ impl Accounts {
         accounts::set_password(tx, user, stored, tokens_valid_from).await?;
         tokens::revoke_user(tx, user, but, now).await?;
         let tenant = tx.tenant();
-        tx.announce(News::SessionsRevoked { tenant, user, tokens_valid_from, banned: false });
+        tx.announce(News::SessionsRevoked { tenant, user, which: Sessions::IssuedBefore(tokens_valid_from) });
         let target = format!("user:{user}");
         let entry = audit::Entry { actor: Some(user), action: "user.password_changed", target, detail: json!({}) };
         audit::record(tx, now, entry).await?;

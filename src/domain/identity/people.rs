@@ -7,8 +7,9 @@ use super::rules;
 use super::store::{accounts, tokens};
 use super::words::{Bio, DisplayName, Handle};
 use super::{Account, IdentityError, State};
-use crate::domain::tenancy::{Tenant, audit};
-use crate::infra::bus::News;
+use crate::config::Quota;
+use crate::domain::tenancy::{Tenant, audit, verbs};
+use crate::infra::bus::{News, Sessions};
 use crate::infra::pg::TenantTx;
 use crate::kernel::page::Page;
 use crate::kernel::{Scope, TenantRole, UserId};
@@ -78,6 +79,10 @@ impl Accounts {
         role: TenantRole,
     ) -> Result<Account, IdentityError> {
         let mut tx = self.pg.tenant(scope.tenant).await?;
+        // Before any person's row is locked: those who wait for their turn may hold one.
+        if role > TenantRole::Member && self.quota(tenant, role) != Quota::Unlimited {
+            verbs::take_turn(&mut tx).await?;
+        }
         let admins = accounts::lock_admins(&mut tx).await?;
         let account = accounts::find(&mut tx, user).await?.ok_or(IdentityError::NotFound)?;
         rules::may_set_role(scope.role, account.role, role)?;
@@ -142,7 +147,8 @@ impl Accounts {
         let target = format!("user:{user}");
         let entry = audit::Entry { actor: Some(scope.user), action, target, detail: json!({ "reason": reason }) };
         audit::record(tx, now, entry).await?;
-        tx.announce(News::SessionsRevoked { tenant: scope.tenant, user, tokens_valid_from, banned });
+        let which = if banned { Sessions::All } else { Sessions::IssuedBefore(tokens_valid_from) };
+        tx.announce(News::SessionsRevoked { tenant: scope.tenant, user, which });
         Ok(Account { state, ..account })
     }
 }

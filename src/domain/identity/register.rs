@@ -8,7 +8,7 @@ use super::words::{DisplayName, Email, Handle, Password};
 use super::{Account, IdentityError, Session, State};
 use crate::config::Quota;
 use crate::domain::events;
-use crate::domain::tenancy::Tenant;
+use crate::domain::tenancy::{Tenant, verbs};
 use crate::infra::bus::StreamId;
 use crate::infra::pg::TenantTx;
 use crate::kernel::{TenantRole, UserId};
@@ -99,19 +99,25 @@ impl Accounts {
         })
     }
 
-    /// Whether the plan admits one more person of this role. Two at one moment may pass together; the next is refused.
+    /// Whether the plan admits one more person of this role; exact, for whoever asks keeps the tenant's turn until the transaction ends.
     pub(super) async fn check_seats(
         &self,
         tx: &mut TenantTx,
         tenant: &Tenant,
         role: TenantRole,
     ) -> Result<(), IdentityError> {
-        let Some(plan) = self.config.plans.find(&tenant.plan) else { return Ok(()) };
-        let staff = role > TenantRole::Member;
-        let quota = if staff { plan.users } else { plan.members };
-        if quota != Quota::Unlimited && !quota.admits(store::count(tx, staff).await?) {
-            return Err(IdentityError::NoSeat);
+        let quota = self.quota(tenant, role);
+        if quota == Quota::Unlimited {
+            return Ok(());
         }
-        Ok(())
+        verbs::take_turn(tx).await?;
+        let staff = role > TenantRole::Member;
+        if quota.admits(store::count(tx, staff).await?) { Ok(()) } else { Err(IdentityError::NoSeat) }
+    }
+
+    /// How many people of this kind of role the tenant's plan admits.
+    pub(super) fn quota(&self, tenant: &Tenant, role: TenantRole) -> Quota {
+        let plan = self.config.plans.find(&tenant.plan);
+        plan.map_or(Quota::Unlimited, |plan| if role > TenantRole::Member { plan.users } else { plan.members })
     }
 }

@@ -10,13 +10,17 @@ use super::store::{accounts, tokens};
 use super::words::{Email, Password};
 use super::{IdentityError, Session, State, Verified};
 use crate::domain::tenancy::{Tenant, audit};
-use crate::infra::bus::News;
+use crate::infra::bus::{News, Sessions};
 use crate::infra::pg::TenantTx;
 use crate::kernel::ids::TokenId;
 use crate::kernel::{TenantId, UserId};
 
 /// A spent refresh token is taken once more within this time, while what it was exchanged for has not been used.
 const RETRY_WITHIN: TimeDelta = TimeDelta::seconds(30);
+
+/// Sessions of one person that are remembered to have ended (R6): each of their requests looks through them. Beyond it all their access
+/// tokens are void, and the sessions that live refresh theirs.
+const ENDED_MAX: i64 = 100;
 
 impl Accounts {
     /// Checks a password and begins a session. Whether the address is known shows neither in the answer nor in the work done.
@@ -85,13 +89,11 @@ impl Accounts {
     }
 
     async fn end_stolen_session(&self, mut tx: TenantTx, user: UserId, family: TokenId) -> Result<(), IdentityError> {
-        let now = self.clock.now();
-        tokens::revoke_family(&mut tx, family, now).await?;
-        // The thief may hold an access token too; the other sessions refresh theirs without noticing.
-        self.void_access(&mut tx, user, false).await?;
+        // The thief may hold an access token too.
+        self.end_session(&mut tx, user, family).await?;
         let target = format!("session:{family}");
         let entry = audit::Entry { actor: Some(user), action: "session.reuse_detected", target, detail: json!({}) };
-        audit::record(&mut tx, now, entry).await?;
+        audit::record(&mut tx, self.clock.now(), entry).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -132,13 +134,12 @@ impl Accounts {
         family: TokenId,
         everywhere: bool,
     ) -> Result<(), IdentityError> {
-        let now = self.clock.now();
         if !everywhere {
-            tokens::revoke_family(tx, family, now).await?;
-            return Ok(());
+            return self.end_session(tx, user, family).await;
         }
+        let now = self.clock.now();
         tokens::revoke_user(tx, user, None, now).await?;
-        self.void_access(tx, user, false).await?;
+        self.void_access(tx, user).await?;
         let entry = audit::Entry {
             actor: Some(user),
             action: "session.ended_everywhere",
@@ -149,12 +150,23 @@ impl Accounts {
         Ok(())
     }
 
+    /// Ends one session: what it was given is void, and its sockets close.
+    async fn end_session(&self, tx: &mut TenantTx, user: UserId, session: TokenId) -> Result<(), IdentityError> {
+        let (now, tenant) = (self.clock.now(), tx.tenant());
+        tokens::revoke_family(tx, session, now).await?;
+        if tokens::insert_ended(tx, user, session, (now, now + self.keys.lifetime())).await? > ENDED_MAX {
+            return self.void_access(tx, user).await;
+        }
+        tx.announce(News::SessionsRevoked { tenant, user, which: Sessions::One(session) });
+        Ok(())
+    }
+
     /// Makes all access tokens of somebody void, and closes the sockets that were opened with them.
-    pub(super) async fn void_access(&self, tx: &mut TenantTx, user: UserId, banned: bool) -> Result<(), IdentityError> {
-        let tokens_valid_from = void_before(self.clock.now());
-        accounts::set_tokens_valid_from(tx, user, tokens_valid_from).await?;
-        let tenant = tx.tenant();
-        tx.announce(News::SessionsRevoked { tenant, user, tokens_valid_from, banned });
+    async fn void_access(&self, tx: &mut TenantTx, user: UserId) -> Result<(), IdentityError> {
+        let (tenant, valid_from) = (tx.tenant(), void_before(self.clock.now()));
+        accounts::set_tokens_valid_from(tx, user, valid_from).await?;
+        tokens::delete_ended(tx, user).await?;
+        tx.announce(News::SessionsRevoked { tenant, user, which: Sessions::IssuedBefore(valid_from) });
         Ok(())
     }
 }

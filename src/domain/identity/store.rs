@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Person, State};
 use crate::infra::pg::{PgError, PlatformTx, TenantTx};
+use crate::kernel::ids::TokenId;
 use crate::kernel::{Scope, TenantRole, UserId};
 
 /// A signing key as it rests: the private half sealed.
@@ -55,8 +56,9 @@ pub(super) async fn delete_keys_before(tx: &mut PlatformTx, at: DateTime<Utc>) -
 pub(super) async fn find_person(tx: &mut TenantTx, user: UserId) -> Result<Option<Person>, PgError> {
     let tenant = tx.tenant();
     let row = sqlx::query!(
-        "SELECT handle, display_name, role, state, tokens_valid_from, email_verified_at IS NOT NULL AS \"verified!\"
-           FROM users WHERE tenant_id = $1 AND id = $2",
+        r#"SELECT handle, display_name, role, state, tokens_valid_from, email_verified_at IS NOT NULL AS "verified!",
+                  ARRAY(SELECT e.session_id FROM ended_sessions e WHERE e.tenant_id = $1 AND e.user_id = $2) AS "ended!: Vec<TokenId>"
+             FROM users WHERE tenant_id = $1 AND id = $2"#,
         tenant.uuid(),
         user.uuid(),
     )
@@ -72,6 +74,7 @@ pub(super) async fn find_person(tx: &mut TenantTx, user: UserId) -> Result<Optio
         },
         state: State::parse(&row.state),
         tokens_valid_from: row.tokens_valid_from,
+        ended_sessions: row.ended,
         email_verified: row.verified,
     }))
 }

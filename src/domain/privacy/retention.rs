@@ -32,6 +32,7 @@ pub struct Swept {
     pub idempotency_keys: i64,
     pub mails: i64,
     pub mail_tokens: i64,
+    pub ended_sessions: i64,
     pub refresh_tokens: i64,
 }
 
@@ -40,6 +41,7 @@ impl std::ops::AddAssign for Swept {
         self.idempotency_keys += other.idempotency_keys;
         self.mails += other.mails;
         self.mail_tokens += other.mail_tokens;
+        self.ended_sessions += other.ended_sessions;
         self.refresh_tokens += other.refresh_tokens;
     }
 }
@@ -61,8 +63,8 @@ pub async fn run(pg: Pg, clock: Clock, config: Arc<Config>) {
             continue;
         }
         if swept != Swept::default() {
-            let Swept { idempotency_keys, mails, mail_tokens, refresh_tokens } = std::mem::take(&mut swept);
-            tracing::info!(idempotency_keys, mails, mail_tokens, refresh_tokens, "what is over was deleted");
+            let rows = std::mem::take(&mut swept);
+            tracing::info!(?rows, "what is over was deleted");
         }
         tokio::time::sleep(config.retention.every.duration()).await;
     }

@@ -13,6 +13,11 @@ WITH swept_keys AS (
         SELECT ctid FROM mail_tokens
          WHERE tenant_id = $1 AND expires_at <= $4 ORDER BY expires_at LIMIT $5 FOR UPDATE SKIP LOCKED))
     RETURNING 1
+), swept_ended AS (
+    DELETE FROM ended_sessions WHERE tenant_id = $1 AND ctid = ANY (ARRAY(
+        SELECT ctid FROM ended_sessions
+         WHERE tenant_id = $1 AND expires_at <= $4 ORDER BY expires_at LIMIT $5 FOR UPDATE SKIP LOCKED))
+    RETURNING 1
 ), swept_sessions AS (
     -- Spent tokens of a session that lives stay until they would have expired: their reuse is how a theft shows.
     DELETE FROM refresh_tokens WHERE tenant_id = $1 AND ctid = ANY (ARRAY(
@@ -21,4 +26,5 @@ WITH swept_keys AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM swept_keys) AS "idempotency_keys!", (SELECT count(*) FROM swept_mails) AS "mails!",
-       (SELECT count(*) FROM swept_links) AS "mail_tokens!", (SELECT count(*) FROM swept_sessions) AS "refresh_tokens!"
+       (SELECT count(*) FROM swept_links) AS "mail_tokens!",
+       (SELECT count(*) FROM swept_ended) AS "ended_sessions!", (SELECT count(*) FROM swept_sessions) AS "refresh_tokens!"

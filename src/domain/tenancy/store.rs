@@ -250,6 +250,14 @@ pub(super) async fn set_restored(tx: &mut TenantTx, at: DateTime<Utc>) -> Result
     Ok(())
 }
 
+/// Waits for the tenant's turn at counting people, and keeps it until the end of the transaction.
+pub(super) async fn take_turn(tx: &mut TenantTx) -> Result<(), PgError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('members:' || $1::text, 0))", tx.tenant().to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// What a tenant holds.
 #[derive(Debug, serde::Serialize)]
 pub struct Counts {

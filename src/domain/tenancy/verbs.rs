@@ -7,7 +7,7 @@ use super::audit::{self, Entry};
 use super::{Slug, State, TenancyError, Tenant, rules, store};
 use crate::domain::events;
 use crate::infra::bus::News;
-use crate::infra::pg::{Pg, TenantTx};
+use crate::infra::pg::{Pg, PgError, TenantTx};
 use crate::kernel::page::Page;
 use crate::kernel::{TenantId, UserId};
 
@@ -106,6 +106,15 @@ pub async fn ensure_platform(pg: &Pg, at: DateTime<Utc>) -> Result<(), TenancyEr
 /// [`TenancyError::NotFound`], and those of the database.
 pub async fn lock(tx: &mut TenantTx) -> Result<(State, String), TenancyError> {
     store::lock(tx).await?.ok_or(TenancyError::NotFound)
+}
+
+/// Takes the tenant's turn at counting people, until the end of the transaction: of two who come at once for the last place one is
+/// refused. Take it before rows of people are locked, and only where a plan has a bound.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_turn(tx: &mut TenantTx) -> Result<(), PgError> {
+    store::take_turn(tx).await
 }
 
 /// Notes a finished step of provisioning, in the transaction of the step.

@@ -78,7 +78,7 @@ proptest! {
             id: room, community: community_of_room, kind, name: "n".into(), topic: "".into(), slow_mode_s: 0, archived,
         };
         let grants = Grants {
-            role: who.role, active: who.active, handle: "h".into(), display_name: "d".into(), tokens_valid_from: now(),
+            role: who.role, active: who.active, handle: "h".into(), display_name: "d".into(),
             communities: who.membership.map(|m| (community, m)).into_iter().collect(),
             rooms: who.in_room.then_some(room).into_iter().collect(),
         };

@@ -9,7 +9,7 @@ use crate::kernel::{CommunityId, CommunityRole, RoomId, TenantRole, UserId};
 /// One statement, so that all parts are of one moment.
 pub async fn load_grants(tx: &mut TenantTx, user: UserId) -> Result<Option<Grants>, PgError> {
     let row = sqlx::query!(
-        r#"SELECT u.role, u.state, u.handle, u.display_name, u.tokens_valid_from,
+        r#"SELECT u.role, u.state, u.handle, u.display_name,
                   m.communities AS "communities: Vec<CommunityId>", m.roles AS "roles: Vec<String>",
                   m.mutes AS "mutes: Vec<Option<chrono::DateTime<chrono::Utc>>>",
                   ARRAY(SELECT x.room_id FROM room_members x WHERE x.tenant_id = $1 AND x.user_id = $2)
@@ -36,7 +36,6 @@ pub async fn load_grants(tx: &mut TenantTx, user: UserId) -> Result<Option<Grant
             active: row.state == "active",
             handle: Arc::from(row.handle),
             display_name: Arc::from(row.display_name),
-            tokens_valid_from: row.tokens_valid_from,
             communities: memberships
                 .zip(details)
                 .filter_map(|(id, (role, muted_until))| {

@@ -98,6 +98,43 @@ pub async fn revoke_family(tx: &mut TenantTx, family: TokenId, at: DateTime<Utc>
     Ok(())
 }
 
+/// Remembers that a session ended, for as long as tokens of it may be about. How many of that person's are remembered.
+pub async fn insert_ended(
+    tx: &mut TenantTx,
+    user: UserId,
+    session: TokenId,
+    (at, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<i64, PgError> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query!(
+        "INSERT INTO ended_sessions (tenant_id, user_id, session_id, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        tenant,
+        user.uuid(),
+        session.uuid(),
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM ended_sessions WHERE tenant_id = $1 AND user_id = $2 AND expires_at > $3"#,
+        tenant,
+        user.uuid(),
+        at,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}
+
+/// Forgets which sessions of somebody ended one by one: all their tokens are void.
+pub async fn delete_ended(tx: &mut TenantTx, user: UserId) -> Result<(), PgError> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query!("DELETE FROM ended_sessions WHERE tenant_id = $1 AND user_id = $2", tenant, user.uuid())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Ends all sessions of somebody, or all but one.
 pub async fn revoke_user(
     tx: &mut TenantTx,
@@ -123,8 +160,9 @@ pub async fn prune_refresh(tx: &mut TenantTx, user: UserId, keep: i64, at: DateT
     sqlx::query!(
         "DELETE FROM refresh_tokens
           WHERE tenant_id = $1 AND user_id = $2
-            AND (expires_at <= $3
-                 OR family_id IN (SELECT f.family_id FROM refresh_tokens f WHERE f.tenant_id = $1 AND f.user_id = $2
+            AND (expires_at <= $3 OR revoked_at IS NOT NULL
+                 OR family_id IN (SELECT f.family_id FROM refresh_tokens f
+                                   WHERE f.tenant_id = $1 AND f.user_id = $2 AND f.revoked_at IS NULL
                                    GROUP BY f.family_id ORDER BY max(f.created_at) DESC OFFSET $4))",
         tx.tenant().uuid(),
         user.uuid(),
