@@ -8,6 +8,7 @@ mod dev_mail;
 pub mod health;
 pub mod input;
 mod jwks;
+mod methods;
 pub mod openapi;
 pub mod origin;
 pub mod problem;
@@ -68,7 +69,8 @@ pub fn routes(app: &mut web::ServiceConfig) {
     app.configure(health::routes).configure(openapi::routes).service(jwks::jwks).configure(connection::routes);
     app.configure(static_files::routes).default_service(web::to(static_files::otherwise));
     // Its empty prefix takes every path that is left: nothing can be registered behind it.
-    let rest = web::scope("").wrap(from_fn(cross_tenant::watch)).wrap(static_files::headers());
+    let rest =
+        web::scope("").wrap(from_fn(cross_tenant::watch)).wrap(from_fn(methods::watch)).wrap(static_files::headers());
     let rest = rest.configure(v1::routes).configure(dev_mail::routes);
     app.service(rest.default_service(web::to(static_files::otherwise)));
 }

@@ -1,6 +1,6 @@
 //! The description says what the server does: each handler is in it, and it is served.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::harness::{Api, TestTenant};
@@ -72,4 +72,42 @@ async fn unknown_paths_and_broken_bodies_are_problems() {
     visitor.send(form.body("{}")).await.refused(415, "media_type");
     let huge = visitor.request(reqwest::Method::POST, "/v1/auth/login").header("content-type", "application/json");
     visitor.send(huge.body(" ".repeat(300 * 1024))).await.refused(413, "too_large");
+}
+
+#[tokio::test]
+async fn a_path_that_is_there_tells_its_methods_to_whoever_uses_another() {
+    let visitor = TestTenant::make().await.visitor();
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for operation in operations().await {
+        let (method, path) = operation.split_once(' ').unwrap();
+        known.entry(path.to_owned()).or_default().insert(method.to_owned());
+    }
+    let mut asked = 0;
+    for (path, methods) in &known {
+        let filled = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+        let filled = filled.collect::<Vec<_>>().join("/");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !methods.contains(*method))
+        {
+            let answer = visitor.send(visitor.request(method.parse().unwrap(), &filled)).await;
+            // Some other path may be this one with its parts filled in.
+            let others =
+                known.iter().filter(|(other, _)| covers(other, &filled)).flat_map(|(_, methods)| methods.clone());
+            let others: BTreeSet<String> = others.collect();
+            if others.contains(method) {
+                continue;
+            }
+            answer.refused(405, "method_not_allowed");
+            let allowed = answer.headers["allow"].to_str().unwrap().split(", ").map(str::to_owned);
+            assert_eq!(allowed.collect::<BTreeSet<_>>(), others, "{method} {filled}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "{asked}");
+}
+
+/// Whether a described path can be this one.
+fn covers(described: &str, path: &str) -> bool {
+    let (described, path): (Vec<_>, Vec<_>) = (described.split('/').collect(), path.split('/').collect());
+    described.len() == path.len()
+        && described.iter().zip(path).all(|(part, given)| part.starts_with('{') || *part == given)
 }
