@@ -181,6 +181,7 @@ async fn until_stopped(server: Server, live: &Arc<Live>, config: &Config) -> Res
         ended = serving => return Ok(ended??),
     }
     tracing::info!("stopping");
+    cut_after(config.server.stop_within.duration());
     handle.pause().await;
     live.tell(|| Delivery::Drain { within: DRAIN });
     let drained = async {
@@ -193,8 +194,16 @@ async fn until_stopped(server: Server, live: &Arc<Live>, config: &Config) -> Res
     };
     tokio::select! {
         () = drained => {}
-        () = tokio::time::sleep(config.server.stop_within.duration()) => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     Ok(())
+}
+
+/// Ends the process if it has not ended by then, whatever holds it. A store that is left is adopted by the next start.
+fn cut_after(within: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(within);
+        tracing::error!("stopping took too long: what is left is cut");
+        std::process::exit(1);
+    });
 }

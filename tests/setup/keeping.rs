@@ -65,6 +65,28 @@ fn a_killed_server_leaves_its_store_to_the_next() {
     assert_eq!(processes_below(stage.path()), [], "an adopted store outlived an orderly stop");
 }
 
+/// Also one that it has adopted, which is known by its working directory alone.
+#[test]
+fn a_server_whose_data_directory_is_deleted_under_it_ends_in_time_with_its_store() {
+    for adopted in [false, true] {
+        let stage = Stage::new();
+        let data_dir = stage.private_folder("home").join("data");
+        let mut server = stage.serve(stage.unprivileged_command(), &data_dir);
+        if adopted {
+            server.kill();
+            server = stage.serve(stage.unprivileged_command(), &data_dir);
+        }
+        let store = postmaster(&data_dir).unwrap();
+
+        std::fs::remove_dir_all(&data_dir).unwrap();
+        assert!(kill(store, None).is_ok(), "the store ended by itself, which shows nothing");
+        let stopping = server.stop();
+
+        assert!(stopping < Duration::from_secs(10), "stopping took {stopping:?}");
+        assert_eq!(processes_below(stage.path()), [], "the store outlived its server; adopted: {adopted}");
+    }
+}
+
 #[test]
 fn a_store_that_does_not_answer_is_stopped_and_started_anew() {
     let stage = Stage::new();

@@ -205,9 +205,11 @@ fn belongs_to(pid: Pid, pgdata: &Path) -> bool {
     kill(pid, None).is_ok()
 }
 
-/// A dead process that nobody has reaped has no working directory any more, so it does not count.
+/// A dead process that nobody has reaped has no working directory any more, so it does not count. One whose directory was deleted under
+/// it does: the kernel says so behind the path.
 fn is_working_in(process: &str, pgdata: &Path) -> bool {
-    std::fs::read_link(format!("{process}/cwd")).is_ok_and(|cwd| cwd == pgdata)
+    let deleted = PathBuf::from(format!("{} (deleted)", pgdata.display()));
+    std::fs::read_link(format!("{process}/cwd")).is_ok_and(|cwd| cwd == pgdata || cwd == deleted)
 }
 
 fn processes_in(pgdata: &Path) -> usize {
