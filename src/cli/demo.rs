@@ -91,6 +91,7 @@ async fn ensure_tenant(accounts: &Accounts, pg: &Pg, password: &str) -> Result<(
         slug: Some(SLUG.to_owned()),
         plan: Some("enterprise".to_owned()),
         admin_email: format!("tam@{SLUG}.example"),
+        admin_name: Some("Tam".to_owned()),
         admin_password: Some(password.to_owned()),
         ..Wanted::default()
     };

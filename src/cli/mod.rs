@@ -20,10 +20,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::Failure;
 use crate::config::{Config, Overrides};
-
-/// What a verb ends with when it does not succeed: one message for the person at the screen.
-type Failure = Box<dyn std::error::Error>;
 
 /// Read where no file is named, if it is there.
 const USUAL_FILE: &str = "config/rialto.yaml";

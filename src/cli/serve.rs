@@ -25,7 +25,6 @@ pub fn run(config: Config) -> Result<(), Failure> {
             ));
         }
     });
-    let outcome = outcome.map_err(|failure| -> Failure { failure });
     // Also after a failure: the cluster must not outlive us.
     store.stop();
     outcome

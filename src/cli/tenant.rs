@@ -36,7 +36,7 @@ pub enum Verb {
 
 #[derive(Debug, Args)]
 pub struct Provision {
-    /// YAML file with name, slug, plan, admin_email, settings; flags win over it
+    /// YAML file with name, slug, plan, admin_email, admin_name, settings; flags win over it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Name as people see it
@@ -51,6 +51,9 @@ pub struct Provision {
     /// Address of the first admin, who gets a mail with a link to set a password
     #[arg(long, value_name = "ADDRESS")]
     pub admin_email: Option<String>,
+    /// The admin's name as others see it [default: made of the address]
+    #[arg(long, value_name = "NAME")]
+    pub admin_name: Option<String>,
     /// The admin's password; other users of this machine can see it in the list of processes: prefer the file, or the mailed link
     #[arg(long, value_name = "PASSWORD")]
     pub admin_password: Option<String>,
@@ -134,6 +137,7 @@ async fn provision(accounts: &Accounts, asked: &Provision, by: By) -> Result<Val
     wanted.slug = asked.slug.clone().or(wanted.slug);
     wanted.plan = asked.plan.clone().or(wanted.plan);
     wanted.admin_email = asked.admin_email.clone().unwrap_or(wanted.admin_email);
+    wanted.admin_name = asked.admin_name.clone().or(wanted.admin_name);
     wanted.admin_password = asked.admin_password.clone().or(wanted.admin_password);
     let Some(count) = asked.count else { return Ok(json!(accounts.provision(&wanted, by).await?)) };
     let slug = wanted.slug.clone().ok_or("--count needs --slug: the tenants are <slug>-1, <slug>-2, …")?;

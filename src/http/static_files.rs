@@ -133,7 +133,7 @@ fn media_type(path: &str) -> &'static str {
         "ico" => "image/x-icon",
         "woff2" => "font/woff2",
         "wasm" => "application/wasm",
-        "txt" => "text/plain; charset=utf-8",
+        "txt" | "md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }
@@ -176,6 +176,13 @@ mod tests {
             text.matches("<script").count(),
             1 + text.matches("<script src=").count() + text.matches("<script type=\"module\"").count()
         );
+    }
+
+    #[test]
+    fn every_embedded_file_has_a_type_that_browsers_accept() {
+        for path in Files::iter().filter(|path| !path.ends_with("LICENSE")) {
+            assert_ne!(media_type(&path), "application/octet-stream", "{path}");
+        }
     }
 
     #[test]

@@ -145,6 +145,18 @@ async fn provisioning_goes_on_where_it_was_cut_off() {
 }
 
 #[tokio::test]
+async fn an_admin_has_the_name_that_was_asked_for_or_that_of_the_address() {
+    for (asked, expected) in [(Some("Tam Tenant"), "Tam Tenant"), (None, "tam")] {
+        let slug = fresh_slug();
+        let mut wanted = wanted(&slug);
+        (wanted.admin_name, wanted.admin_password) = (asked.map(str::to_owned), Some(PASSWORD.to_owned()));
+        provision(wanted).await.unwrap();
+        let signed_in = Api::at(&format!("{slug}.chat.test")).login("tam@acme.example", PASSWORD).await.expect(200);
+        assert_eq!(signed_in["user"]["display_name"], expected);
+    }
+}
+
+#[tokio::test]
 async fn what_a_plan_does_not_have_is_refused_by_name() {
     let with = |change: fn(&mut Wanted)| {
         let mut wanted = wanted(&fresh_slug());

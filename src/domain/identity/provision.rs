@@ -8,7 +8,7 @@ use super::accounts::Accounts;
 use super::register::NewAccount;
 use super::store::accounts as store;
 use super::store::tokens::Purpose;
-use super::words::{Email, Password};
+use super::words::{DisplayName, Email, Password};
 use super::{Account, IdentityError, mail};
 use crate::config::Feature;
 use crate::domain::tenancy::verbs::{self, By, NewTenant};
@@ -26,6 +26,8 @@ pub struct Wanted {
     /// `tenancy.default_plan` when not given.
     pub plan: Option<String>,
     pub admin_email: String,
+    /// The admin's name as others see it; made of the address when not given.
+    pub admin_name: Option<String>,
     /// Not given: the admin gets a mail with a link to choose one.
     pub admin_password: Option<String>,
     /// Custom domain.
@@ -69,6 +71,7 @@ impl Step {
 struct Plan {
     new: NewTenant,
     email: Email,
+    display_name: Option<DisplayName>,
     password: Option<Password>,
     hosts: Vec<String>,
 }
@@ -137,7 +140,12 @@ impl Accounts {
         if store::find_by_email(tx, &plan.email).await?.is_some() {
             return Ok(());
         }
-        let new = NewAccount { email: plan.email.clone(), password: None, display_name: None, handle: None };
+        let new = NewAccount {
+            email: plan.email.clone(),
+            password: None,
+            display_name: plan.display_name.clone(),
+            handle: None,
+        };
         let account = self.insert(tx, &new, hash, TenantRole::TenantAdmin).await?;
         if hash.is_none() {
             let token = self.make_link(tx, account.id, Purpose::ResetPassword).await?;
@@ -162,13 +170,14 @@ impl Accounts {
         }
         let email = Email::parse(&wanted.admin_email)
             .map_err(|error| IdentityError::Invalid("admin_email", error.to_string()))?;
+        let display_name = wanted.admin_name.as_deref().map(DisplayName::parse).transpose()?;
         let chars_min = self.config.auth.password_min_chars;
         let password = wanted.admin_password.as_deref();
         let password = password.map(|text| Password::parse("admin_password", text, chars_min)).transpose()?;
         let admin_email = email.as_str().to_owned();
         let settings = json!({ "features": wanted.features, "settings": wanted.settings });
         let new = NewTenant { slug, name, plan: key.to_owned(), admin_email, settings };
-        Ok(Plan { new, email, password, hosts: host.into_iter().collect() })
+        Ok(Plan { new, email, display_name, password, hosts: host.into_iter().collect() })
     }
 
     /// Makes an account with a role, verified, or finds the one of this address. For seeds.
