@@ -87,6 +87,29 @@ fn a_server_whose_data_directory_is_deleted_under_it_ends_in_time_with_its_store
     }
 }
 
+/// Something that holds the process, here a PostgreSQL that stands still, holds it no longer than `server.stop_within`.
+#[test]
+fn a_stop_that_is_held_up_is_cut_and_loses_nothing() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let mut command = stage.unprivileged_command();
+    command.env("RIALTO_SERVER__STOP_WITHIN", "2s");
+    let mut held = stage.serve(command, &data_dir);
+    sql(&stage, &data_dir, KEEP);
+    let store = postmaster(&data_dir).unwrap();
+    kill(store, Signal::SIGSTOP).unwrap();
+
+    held.signal(Signal::SIGTERM);
+    let status = wait(&mut held.child);
+
+    assert_eq!(status.code(), Some(1), "{}", held.screen());
+    assert!(held.screen().contains("what is left is cut"), "{}", held.screen());
+    kill(store, Signal::SIGCONT).unwrap();
+    let next = stage.serve(stage.unprivileged_command(), &data_dir);
+    assert_eq!(sql(&stage, &data_dir, KEPT), "still here");
+    next.stop();
+}
+
 #[test]
 fn a_store_that_does_not_answer_is_stopped_and_started_anew() {
     let stage = Stage::new();
