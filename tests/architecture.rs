@@ -179,6 +179,44 @@ fn every_file_opens_with_what_it_is_and_stays_readable() {
 }
 
 #[test]
+fn streams_are_fed_by_the_bus_and_by_gaps_alone() {
+    let is_road = |path: &str| path == "actors/live/news.rs" || path == "actors/gaps.rs";
+    let mut strays = Vec::new();
+    for source in sources().iter().filter(|source| !is_road(&source.path) && !source.path.ends_with("tests.rs")) {
+        for (number, line) in source.code() {
+            if ["feed.accept(", ".shout("].iter().any(|call| line.contains(call)) {
+                strays.push(format!("src/{}:{number}", source.path));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "a channel is fed around the bus:\n{}", strays.join("\n"));
+}
+
+#[test]
+fn the_house_has_its_papers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for name in
+        ["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "clippy.toml", "deny.toml", "rustfmt.toml", "docs/operations.md"]
+    {
+        assert!(!read(name).trim().is_empty(), "{name} is empty");
+    }
+    let (manifest, readme) = (read("Cargo.toml"), read("README.md"));
+    assert!(manifest.contains("members = [\".\", \"loadtests\"]") && manifest.contains("edition = \"2024\""));
+    assert!(manifest.contains("[workspace.lints.clippy]") && manifest.contains("[lints]\nworkspace = true"));
+    let pictures: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    let pictures: Vec<&str> = pictures.into_iter().filter(|path| path.ends_with(".png")).collect();
+    assert!(!pictures.is_empty(), "the README shows nothing");
+    for picture in pictures {
+        assert!(fs::metadata(root.join(picture)).is_ok_and(|file| file.len() > 10_000), "{picture}");
+    }
+    assert!(read(".ci/run").contains("./dev test"));
+    for folder in ["src/actors", "src/http", "migrations", "static", "loadtests", "tests", "docs", "config"] {
+        assert!(root.join(folder).is_dir(), "{folder}");
+    }
+}
+
+#[test]
 fn the_deprecated_websocket_crate_is_named_in_few_files() {
     let all = sources();
     let named: Vec<_> =

@@ -146,3 +146,6 @@ impl Admission {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).node
     }
 }
+
+#[cfg(test)]
+mod tests;

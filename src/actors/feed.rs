@@ -53,10 +53,18 @@ impl FeedKey {
     }
 }
 
+/// Up to where a reader knows a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// Counts the pasts that the channel has had: after a cut, offsets mean something else.
+    pub era: u64,
+    pub top: u64,
+}
+
 /// What a reader finds at one instant.
 pub struct Snapshot {
     pub epoch: Arc<str>,
-    pub top: u64,
+    pub mark: Mark,
     /// The events after the asked-for offset, when the ring still has all of them.
     pub missed: Option<Vec<Arc<Entry>>>,
 }
@@ -186,7 +194,8 @@ impl Feed {
         self.era.fetch_add(1, Ordering::Release);
         let ended = state.position.take().map(|(epoch, _)| epoch);
         *state = State { position, ended, listeners: state.listeners, ..State::default() };
-        self.tell(state, || Delivery::Cut { feed: Arc::clone(self) });
+        let era = self.era();
+        self.tell(state, || Delivery::Cut { feed: Arc::clone(self), era });
     }
 
     /// How often the channel's past was replaced.
@@ -202,7 +211,7 @@ impl Feed {
             Some((_, top)) if offset <= *top => return Accepted::Done,
             _ => {}
         }
-        state.early.insert(offset, Entry::new(event));
+        state.early.insert(offset, Entry::new(self.era(), event));
         while state.early.len() > EARLY_MAX {
             state.early.pop_last();
         }
@@ -223,7 +232,7 @@ impl Feed {
                     *top += 1;
                     let entry = entry.remove();
                     due.push(match state.blanked.remove(top) {
-                        Some(body) => Entry::new(StreamEvent { body, ..entry.event.clone() }),
+                        Some(body) => Entry::new(entry.era, StreamEvent { body, ..entry.event.clone() }),
                         None => entry,
                     });
                 }
@@ -254,7 +263,7 @@ impl Feed {
     /// Tells whoever listens now; nothing is kept (typing).
     pub fn shout(self: &Arc<Self>, kind: &str, body: Arc<str>) {
         let event = StreamEvent { offset: 0, kind: kind.into(), body, actor: None, calls: [].into() };
-        self.dispatch(&self.lock(), &Entry::new(event));
+        self.dispatch(&self.lock(), &Entry::new(self.era(), event));
     }
 
     /// Sets (or, without a body, removes) an entry of a map; no change, no news.
@@ -274,7 +283,7 @@ impl Feed {
             actor: None,
             calls: [].into(),
         };
-        let entry = Entry::keyed(event, key, removed);
+        let entry = Entry::keyed(self.era(), event, key, removed);
         if removed {
             state.map.remove(key);
         } else {
@@ -334,7 +343,7 @@ impl Feed {
             let first = state.ring.front().map_or(u64::MAX, |entry| entry.event.offset);
             (first <= offset + 1).then(|| state.ring.iter().filter(|e| e.event.offset > offset).cloned().collect())
         };
-        Some(Snapshot { epoch, top, missed })
+        Some(Snapshot { epoch, mark: Mark { era: self.era(), top }, missed })
     }
 
     /// Replaces the bodies of removed content, so that no recovery from the ring brings it back. News of a removal may overtake that of
@@ -354,7 +363,7 @@ impl Feed {
             let slot = offset.checked_sub(first).and_then(|index| usize::try_from(index).ok());
             if let Some(entry) = slot.and_then(|index| state.ring.get_mut(index)) {
                 let before = entry.weight();
-                *entry = Entry::new(StreamEvent { body: Arc::clone(body), ..entry.event.clone() });
+                *entry = Entry::new(entry.era, StreamEvent { body: Arc::clone(body), ..entry.event.clone() });
                 let after = entry.weight();
                 state.bytes = state.bytes + after - before;
                 self.bytes_node.fetch_add(after, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 //! feed's ring, and where the ring no longer has it, subscribers are told to recover. R7: the sweep closes sockets that do not read.
 //! R9: decisions (rights, bans, suspensions) arrive here and take effect on the live sessions.
 
-mod listeners;
+pub(super) mod listeners;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub enum Delivery {
     /// A channel has something new.
     Entry { feed: Arc<Feed>, entry: Arc<Entry> },
     /// A channel's past was replaced: its subscribers begin anew.
-    Cut { feed: Arc<Feed> },
+    Cut { feed: Arc<Feed>, era: u64 },
     /// Somebody joined or left a room: pushes for those who asked for them.
     JoinLeave { feed: Arc<Feed>, json: Bytes, protobuf: Bytes },
     /// Rights may have changed: look again at these people's subscriptions in these rooms.
@@ -185,10 +185,14 @@ impl Hub {
 
     fn deliver(self: &Rc<Self>, delivery: Delivery) {
         match delivery {
-            Delivery::Entry { feed, entry } => self.deliver_entry(&feed, &entry),
-            Delivery::Cut { feed } => {
+            Delivery::Entry { feed, entry } => {
                 if let Some(listeners) = self.channels.borrow_mut().get_mut(&feed.key) {
-                    listeners.begin_anew();
+                    listeners.deliver(&entry);
+                }
+            }
+            Delivery::Cut { feed, era } => {
+                if let Some(listeners) = self.channels.borrow_mut().get_mut(&feed.key) {
+                    listeners.enter(era);
                 }
             }
             Delivery::JoinLeave { feed, json, protobuf } => {
@@ -219,12 +223,6 @@ impl Hub {
             #[cfg(feature = "faults")]
             #[expect(clippy::panic, reason = "asked for by a test")]
             Delivery::Panic => panic!("a hub was asked to panic"),
-        }
-    }
-
-    fn deliver_entry(&self, feed: &Arc<Feed>, entry: &Arc<Entry>) {
-        if let Some(listeners) = self.channels.borrow_mut().get_mut(&feed.key) {
-            listeners.deliver(entry);
         }
     }
 

@@ -14,13 +14,13 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
-use super::feed::{Accepted, Feed, FeedKey};
+use super::feed::{Feed, FeedKey};
 use super::lifeline::Lifeline;
 use super::live::Live;
 use super::writer::Answer;
 use crate::domain::messaging::post::Draft;
 use crate::domain::messaging::{Error, Posted};
-use crate::infra::bus::StreamId;
+use crate::infra::bus::{News, StreamId};
 use crate::kernel::{RoomId, TenantId};
 
 /// Posts that may wait in the mailbox while the room's thread is busy.
@@ -125,7 +125,6 @@ impl Room {
     fn committed(&mut self, posts: Vec<Post>, answers: Vec<Answer>, ctx: &mut Context<Self>) {
         let counters = &self.live.counters;
         let mut unsure = answers.len() < posts.len();
-        let mut gap = false;
         let mut answers = answers.into_iter();
         for post in posts {
             match answers.next().unwrap_or(Err(Error::Busy)) {
@@ -136,8 +135,8 @@ impl Room {
                         counters.posts.increment()
                     }
                     if let Some(event) = event {
-                        self.live.unread.note(&self.live, self.tenant, self.id, &event);
-                        gap |= self.feed.accept(event) == Accepted::Gap;
+                        let stream = StreamId::Room(self.id);
+                        self.live.db.pg().bus().publish(News::Advanced { tenant: self.tenant, stream, event });
                     }
                     answer(post, Ok(posted));
                 }
@@ -151,8 +150,6 @@ impl Room {
         if unsure {
             // The batch may have been committed all the same: ask the store.
             self.load(ctx);
-        } else if gap {
-            self.live.fill_gap(&self.feed);
         }
     }
 

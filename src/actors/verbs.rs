@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::admission::wait_s;
-use super::feed::FeedKey;
 use super::live::{Live, Refused};
 use super::room::Post;
 use crate::domain::communities::Access;
@@ -16,10 +15,9 @@ use crate::domain::messaging::history::{EditView, EventPage, MessagePage, Messag
 use crate::domain::messaging::post::Draft;
 use crate::domain::messaging::verbs::{self, Acting};
 use crate::domain::messaging::{Emoji, Error, MessageText, Posted, history};
-use crate::infra::bus::StreamId;
+use crate::infra::bus::{News, StreamId};
 use crate::infra::pg::Pg;
 use crate::kernel::{MessageId, RoomId, Scope, TenantId};
-use crate::protocol::Channel;
 
 /// The longest reason of a removal, in characters.
 const REASON_MAX: usize = 500;
@@ -210,13 +208,11 @@ impl Live {
     /// [`Error::NotFound`], or what keeps the caller from posting.
     pub async fn typing(&self, scope: &Scope, room: RoomId) -> Result<(), Error> {
         self.reader(scope, room).await?.post?;
-        if self.typing_of_person.check_key(&(scope.tenant, scope.user)).is_ok()
-            && let Some(feed) =
-                self.feeds.find(&FeedKey { tenant: scope.tenant, channel: Channel::Typing(room.uuid()) })
-        {
+        if self.typing_of_person.check_key(&(scope.tenant, scope.user)).is_ok() {
             let body =
                 json!({"user": {"id": scope.user, "handle": &*scope.handle, "display_name": &*scope.display_name}});
-            feed.shout("typing", body.to_string().into());
+            let body = body.to_string().into();
+            self.db.pg().bus().publish(News::Typing { tenant: scope.tenant, room, body });
         }
         Ok(())
     }

@@ -73,6 +73,8 @@ pub enum News {
     TenantChanged { tenant: TenantId },
     /// The tenant's history was cut: what is known of it is read again, positions from before mean nothing any more.
     HistoryCut { tenant: TenantId },
+    /// Somebody types in a room; for those who look now.
+    Typing { tenant: TenantId, room: RoomId, body: Arc<str> },
     /// A person's watermark moved, or they muted the room.
     ReadMoved { tenant: TenantId, user: UserId, room: RoomId },
 }

@@ -15,6 +15,8 @@ const ENTRY_OVERHEAD: usize = 192;
 #[derive(Debug)]
 pub struct Entry {
     pub event: StreamEvent,
+    /// Which of the channel's pasts it is of.
+    pub era: u64,
     /// The map's key that it sets or removes; empty in a stream.
     pub key: Box<str>,
     pub removed: bool,
@@ -22,12 +24,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(event: StreamEvent) -> Arc<Self> {
-        Self::keyed(event, "", false)
+    pub(super) fn new(era: u64, event: StreamEvent) -> Arc<Self> {
+        Self::keyed(era, event, "", false)
     }
 
-    pub(super) fn keyed(event: StreamEvent, key: &str, removed: bool) -> Arc<Self> {
-        Arc::new(Self { event, key: key.into(), removed, pushes: Default::default() })
+    pub(super) fn keyed(era: u64, event: StreamEvent, key: &str, removed: bool) -> Arc<Self> {
+        Arc::new(Self { event, era, key: key.into(), removed, pushes: Default::default() })
     }
 
     /// The push that carries it on `channel`.

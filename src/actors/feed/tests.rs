@@ -138,7 +138,7 @@ proptest! {
             if let Some((_, top)) = feed.position() {
                 for asked in top.saturating_sub(u64::from(ring) + 2)..=top {
                     let snapshot = feed.since(asked).unwrap();
-                    prop_assert_eq!(snapshot.top, top);
+                    prop_assert_eq!(snapshot.mark.top, top);
                     if let Some(missed) = snapshot.missed {
                         let found: Vec<_> = missed.iter().map(|e| (e.event.offset, e.event.body.to_string())).collect();
                         let due: Vec<_> = (asked + 1..=top)

@@ -26,6 +26,11 @@ impl Listeners {
 
     /// Hands an entry on; one that came too early means that others were lost, and one that was handed on already nothing.
     pub fn deliver(&mut self, entry: &Arc<Entry>) {
+        // Of a past that was replaced, or perhaps the first to tell that it was.
+        if entry.era < self.era {
+            return;
+        }
+        self.enter(entry.era);
         let offset = entry.event.offset;
         if offset > 0 {
             match self.last {
@@ -41,8 +46,8 @@ impl Listeners {
 
     /// Reads what a full queue lost from the ring again.
     pub fn catch_up(&mut self) {
-        if self.era != self.feed.era() {
-            return self.begin_anew();
+        if self.enter(self.feed.era()) {
+            return;
         }
         // Before the first delivery nobody knows what was lost: everything that the ring has is offered, and each subscription takes what
         // comes next for it.
@@ -56,12 +61,16 @@ impl Listeners {
             // The ring has moved on: each subscriber recovers from its own position.
             self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::Insufficient));
         }
-        self.last = Some(snapshot.top);
+        self.last = Some(snapshot.mark.top);
     }
 
-    /// The channel's past was replaced: nobody's position in it means anything any more.
-    pub fn begin_anew(&mut self) {
-        (self.era, self.last) = (self.feed.era(), None);
-        self.subscriptions.iter().for_each(|s| s.lose_track(Unsubscribe::StateInvalidated));
+    /// Goes to a later era: the channel's past was replaced, and nobody's position in it means anything any more. False when it is there.
+    pub fn enter(&mut self, era: u64) -> bool {
+        let later = era > self.era;
+        if later {
+            (self.era, self.last) = (era, None);
+            self.subscriptions.iter().for_each(|s| s.enter(era));
+        }
+        later
     }
 }

@@ -10,7 +10,7 @@ use crate::actors::hub::Delivery;
 use crate::domain::tenancy::State;
 use crate::infra::bus::{News, Sessions, StreamEvent, StreamId};
 use crate::kernel::{TenantId, UserId};
-use crate::protocol::Disconnect;
+use crate::protocol::{Channel, Disconnect};
 
 impl Live {
     /// Takes news that a commit has published. Runs on whatever thread committed; never waits.
@@ -39,6 +39,11 @@ impl Live {
                 self.tell(|| Delivery::Close { tenant, user: Some(user), which, why });
             }
             News::TenantChanged { tenant } => self.tenant_changed(tenant),
+            News::Typing { tenant, room, body } => {
+                if let Some(feed) = self.feeds.find(&FeedKey { tenant, channel: Channel::Typing(room.uuid()) }) {
+                    feed.shout("typing", body);
+                }
+            }
             News::HistoryCut { tenant } => self.history_cut(tenant),
             News::ReadMoved { tenant, user, .. } => self.unread.stale(tenant, user),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Client, Identity};
+use crate::actors::feed::Mark;
 use crate::actors::live::Refused;
 use crate::domain::identity::IdentityError;
 use crate::protocol::{
@@ -62,8 +63,8 @@ impl Client {
             ..ConnectResult::default()
         };
         self.send(&Reply::answer(id, Answer::Connect(result)));
-        if let Some((subscription, top)) = live {
-            subscription.go_live(top);
+        if let Some((subscription, mark)) = live {
+            subscription.go_live(mark);
         }
     }
 
@@ -72,17 +73,17 @@ impl Client {
         self: &Rc<Self>,
         identity: &Identity,
         mut asked: BTreeMap<String, SubscribeRequest>,
-    ) -> (BTreeMap<String, crate::protocol::SubscribeResult>, Option<(Rc<super::Subscription>, u64)>) {
+    ) -> (BTreeMap<String, crate::protocol::SubscribeResult>, Option<(Rc<super::Subscription>, Mark)>) {
         let channel = Channel::User(identity.user.uuid());
         let name = channel.to_string();
         let request = asked.remove(&name).unwrap_or_default();
         match self.prepare_stream(identity, channel, &request).await {
-            Ok((subscription, mut result, top)) => {
+            Ok((subscription, mut result, mark)) => {
                 // The SDK reads server-side publications only when they close the gap.
                 if !result.recovered {
                     result.publications.clear();
                 }
-                (BTreeMap::from([(name, result)]), Some((subscription, top)))
+                (BTreeMap::from([(name, result)]), Some((subscription, mark)))
             }
             // Without its own stream the session still works: the client recovers it on its next connect.
             Err(_) if self.over.get() => (BTreeMap::new(), None),

@@ -77,8 +77,10 @@ impl Client {
             self.remove_subscription(channel);
             return Err(refused.into());
         }
-        let snapshot =
-            subscription.feed.since(request.offset).filter(|s| *s.epoch == *request.epoch && request.offset <= s.top);
+        let snapshot = subscription
+            .feed
+            .since(request.offset)
+            .filter(|s| *s.epoch == *request.epoch && request.offset <= s.mark.top);
         let Some((snapshot, missed)) = snapshot.and_then(|mut s| s.missed.take().map(|missed| (s, missed))) else {
             self.remove_subscription(channel);
             return Err(ErrorCode::UnrecoverablePosition.into());
@@ -90,14 +92,14 @@ impl Client {
             recoverable: true,
             positioned: true,
             epoch: snapshot.epoch.to_string(),
-            offset: snapshot.top,
+            offset: snapshot.mark.top,
             publications,
             recovered: request.recover,
             was_recovering: request.recover,
             ..SubscribeResult::default()
         };
         self.send(&Reply::answer(id, Answer::Subscribe(result)));
-        subscription.go_live(snapshot.top);
+        subscription.go_live(snapshot.mark);
         Ok(())
     }
 }

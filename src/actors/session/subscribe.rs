@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Client, Identity, Subscription};
-use crate::actors::feed::FeedKey;
+use crate::actors::feed::{FeedKey, Mark};
 use crate::actors::live::Refused;
 use crate::domain::identity::IdentityError;
 use crate::kernel::RoomId;
@@ -44,9 +44,9 @@ impl Client {
         let kind = SubscriptionType::from_wire(request.r#type).ok_or(ErrorCode::BadRequest)?;
         match (channel.kind().shape, kind) {
             (Shape::Stream | Shape::Ephemeral, SubscriptionType::Stream) => {
-                let (subscription, result, top) = self.prepare_stream(&identity, channel, request).await?;
+                let (subscription, result, mark) = self.prepare_stream(&identity, channel, request).await?;
                 self.send(&Reply::answer(id, Answer::Subscribe(result)));
-                subscription.go_live(top);
+                subscription.go_live(mark);
                 self.appear(&identity, &subscription);
                 Ok(())
             }
@@ -66,19 +66,19 @@ impl Client {
         if allowed { Ok(()) } else { Err(ErrorCode::PermissionDenied.into()) }
     }
 
-    /// Makes a buffering subscription and the reply that will make it live; answers the offset up to which the reply speaks.
+    /// Makes a buffering subscription and the reply that will make it live; answers up to where the reply speaks.
     pub(super) async fn prepare_stream(
         self: &Rc<Self>,
         identity: &Identity,
         channel: Channel,
         request: &SubscribeRequest,
-    ) -> Result<(Rc<Subscription>, SubscribeResult, u64), ErrorBody> {
+    ) -> Result<(Rc<Subscription>, SubscribeResult, Mark), ErrorBody> {
         let subscription = self.enter_channel(identity, channel, request.join_leave).await?;
         let prepared = self.stream_reply(identity, &subscription, request).await;
         match prepared {
             // A change of rights has ended it meanwhile: asked again, the client hears how it stands now.
             Ok(_) if !self.holds(&subscription) => Err(ErrorCode::Internal.into()),
-            Ok((result, top)) => Ok((subscription, result, top)),
+            Ok((result, mark)) => Ok((subscription, result, mark)),
             Err(error) => {
                 self.remove_subscription(channel);
                 Err(error)
@@ -119,17 +119,17 @@ impl Client {
         identity: &Identity,
         subscription: &Rc<Subscription>,
         request: &SubscribeRequest,
-    ) -> Result<(SubscribeResult, u64), ErrorBody> {
+    ) -> Result<(SubscribeResult, Mark), ErrorBody> {
         let feed = &subscription.feed;
         if subscription.channel.kind().shape == Shape::Ephemeral {
-            return Ok((SubscribeResult::default(), 0));
+            return Ok((SubscribeResult::default(), Mark::default()));
         }
         if feed.position().is_none() {
             self.hub.live.anchor(feed).await?;
         }
         let snapshot =
             feed.since(if request.recover { request.offset } else { u64::MAX }).ok_or(ErrorCode::Internal)?;
-        let (epoch, top) = (Arc::clone(&snapshot.epoch), snapshot.top);
+        let (epoch, mark, top) = (Arc::clone(&snapshot.epoch), snapshot.mark, snapshot.mark.top);
         let known_epoch = request.epoch.is_empty() || *request.epoch == *epoch;
         let mut publications = None;
         if request.recover && known_epoch {
@@ -158,7 +158,7 @@ impl Client {
             was_recovering: request.recover,
             ..SubscribeResult::default()
         };
-        Ok((result, top))
+        Ok((result, mark))
     }
 
     pub(super) fn unsubscribe(self: &Rc<Self>, id: u32, request: &UnsubscribeRequest) {

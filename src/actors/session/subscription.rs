@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Client, Outbox};
-use crate::actors::feed::{Entry, Feed};
+use crate::actors::feed::{Entry, Feed, Mark};
 use crate::protocol::{Channel, Format, Unsubscribe};
 
 /// Entries that may wait while a subscription is being prepared.
@@ -16,8 +16,8 @@ const BUFFER_MAX: usize = 2_048;
 enum State {
     /// The subscribe reply has not been sent: nothing may be pushed before it.
     Buffering(Vec<Arc<Entry>>),
-    /// Entries after this offset are pushed.
-    Live(u64),
+    /// Entries after this offset, of this past or a later one, are pushed.
+    Live(Mark),
     /// An entry is missing between what the client has and what came: whatever followed would hide the gap from it, so nothing does, and
     /// the client subscribes again from its own position.
     Broken,
@@ -41,10 +41,22 @@ impl Subscription {
         if join_leave {
             feed.announce(true);
         }
+        let (format, outbox) = (client.format(), Rc::clone(&client.outbox));
+        Self::of(Rc::downgrade(client), outbox, format, channel, feed, join_leave)
+    }
+
+    fn of(
+        client: Weak<Client>,
+        outbox: Rc<Outbox>,
+        format: Format,
+        channel: Channel,
+        feed: Arc<Feed>,
+        join_leave: bool,
+    ) -> Rc<Self> {
         Rc::new(Self {
-            client: Rc::downgrade(client),
-            outbox: Rc::clone(&client.outbox),
-            format: client.format(),
+            client,
+            outbox,
+            format,
             channel,
             feed,
             join_leave,
@@ -82,11 +94,12 @@ impl Subscription {
             State::Buffering(waiting) if waiting.len() < BUFFER_MAX => waiting.push(Arc::clone(entry)),
             State::Buffering(_) => *state = State::Broken,
             State::Live(_) if offset == 0 => self.outbox.push(entry.push(channel, self.format)),
-            State::Live(last) if offset == *last + 1 => {
-                *last = offset;
+            State::Live(at) if entry.era < at.era => {}
+            State::Live(at) if offset == at.top + 1 => {
+                at.top = offset;
                 self.outbox.push(entry.push(channel, self.format));
             }
-            State::Live(last) if offset <= *last => {}
+            State::Live(at) if offset <= at.top => {}
             State::Live(_) => {
                 drop(state);
                 self.lose_track(Unsubscribe::Insufficient);
@@ -95,13 +108,22 @@ impl Subscription {
         }
     }
 
-    /// The reply, which covers everything up to `top`, has been queued: what waited follows, then everything as it comes.
-    pub(super) fn go_live(self: &Rc<Self>, top: u64) {
-        let before = self.state.replace(State::Live(top));
+    /// The reply, which covers everything up to `mark`, has been queued: what waited follows, then everything as it comes.
+    pub(super) fn go_live(self: &Rc<Self>, mark: Mark) {
+        let before = self.state.replace(State::Live(mark));
         match before {
             State::Buffering(waiting) => waiting.iter().for_each(|entry| self.deliver(&self.feed.channel, entry)),
             State::Live(_) => {}
             State::Broken => self.lose_track(Unsubscribe::Insufficient),
+        }
+        // The past was replaced while the reply was being made, and the worker has heard of it already.
+        self.enter(self.feed.era());
+    }
+
+    /// The channel goes to this era: a client that knows only an earlier past has to begin anew. One that waits for its reply is looked at then.
+    pub(in crate::actors) fn enter(self: &Rc<Self>, era: u64) {
+        if matches!(*self.state.borrow(), State::Live(at) if at.era < era) {
+            self.lose_track(Unsubscribe::StateInvalidated);
         }
     }
 
@@ -124,3 +146,6 @@ impl Drop for Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
