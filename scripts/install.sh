@@ -1,5 +1,8 @@
 # What must be on the machine, and getting it. Sourced by ./dev.
 
+# Says whether Debian's packages make a cluster when they are installed.
+CREATECLUSTER=${CREATECLUSTER:-/etc/postgresql-common/createcluster.conf}
+
 # install_missing VERB
 install_missing() {
     local packages=() needs_postgres=
@@ -39,10 +42,9 @@ install_packages() {
     case " $* " in *" postgresql "*)
         # Debian would start a cluster of its own on port 5432; the server brings its own. The settings must be there before the
         # package's own script reads them, and the file must be the package's, so: in two steps.
-        if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        if [ ! -e "$CREATECLUSTER" ]; then
             "${apt[@]}" postgresql-common || die "apt failed; type as root: $line"
-            "${root[@]}" sed -ri 's/^#?\s*create_main_cluster\s*=.*/create_main_cluster = false/' \
-                /etc/postgresql-common/createcluster.conf
+            "${root[@]}" sed -ri 's/^#?\s*create_main_cluster\s*=.*/create_main_cluster = false/' "$CREATECLUSTER"
         fi
         ;;
     esac

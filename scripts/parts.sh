@@ -3,6 +3,9 @@
 # All build the whole workspace with the same features: another choice would build every dependency once more.
 readonly EVERYTHING=(--locked --workspace --features rialto/faults)
 
+# Seconds of looking for new input that breaks the frame parser.
+readonly FUZZ_FOR=60
+
 # Seconds for tests of another language: one that waits for ever must not.
 readonly OUTSIDERS_WITHIN=1200
 
@@ -32,6 +35,18 @@ part_unit() { offline_unless_env cargo test "${EVERYTHING[@]}" --lib --bins; }
 part_rust() {
     with_postgres
     offline_unless_env cargo test "${EVERYTHING[@]}" --no-fail-fast
+}
+
+# Every `rust` replays the corpus; this looks for what is not in it. What it finds interesting is gone with the run, what breaks something
+# is left in fuzz/artifacts.
+part_fuzz() {
+    if ! cargo +nightly fuzz --version >/dev/null 2>&1; then
+        echo "there is no nightly Rust with cargo-fuzz: the corpus was replayed only"
+        return 77
+    fi
+    mkdir -p "$WORK/corpus"
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}/fuzz cargo +nightly fuzz run frame "$WORK/corpus" fuzz/corpus/frame -- \
+        -max_total_time="$FUZZ_FOR" -timeout=10 -print_final_stats=1
 }
 
 # The server that tests in other languages talk to: RIALTO_URL, RIALTO_RESTART_CMD (kills it and starts it again), RIALTO_BIN for those
@@ -72,7 +87,31 @@ part_contract() {
 part_docs() {
     RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" offline_unless_env cargo doc --quiet "${EVERYTHING[@]}" --no-deps
     check_scripts
+    check_installer
     [ ! -x scripts/proof ] || scripts/proof
+}
+
+# What the installer does, with stand-ins for the systems' own installers: nothing is installed.
+check_installer() {
+    local dir=$WORK/installer name
+    mkdir -p "$dir/apt" "$dir/dnf" "$dir/pacman" "$dir/brew"
+    for name in dnf pacman brew; do ln -s "$(command -v true)" "$dir/$name/$name"; done
+    said() { (PATH=$dir/$1 && install_packages build-essential postgresql nodejs npm 2>&1) || true; }
+    said dnf | grep -q 'Type: sudo dnf install -y gcc postgresql-server nodejs npm'
+    said pacman | grep -q 'Type: sudo pacman -S --needed base-devel postgresql nodejs npm'
+    said brew | grep -q 'Type: brew install gcc postgresql@17 node'
+    # The package asks for the setting as it is installed: by then it must say no.
+    cat >"$dir/apt/apt-get" <<'SH'
+#!/bin/sh
+case " $* " in
+*" postgresql-common "*) echo "#create_main_cluster = true" >"$CREATECLUSTER" ;;
+*" postgresql "*) cp "$CREATECLUSTER" "$CREATECLUSTER.seen" ;;
+esac
+SH
+    printf '#!/bin/sh\n[ "$1" != -n ] || exit 0\nexec "$@"\n' >"$dir/apt/sudo"
+    chmod +x "$dir/apt/apt-get" "$dir/apt/sudo"
+    (export PATH=$dir/apt:$PATH CREATECLUSTER=$dir/createcluster.conf && install_packages postgresql)
+    grep -qx 'create_main_cluster = false' "$dir/createcluster.conf.seen"
 }
 
 check_scripts() {
