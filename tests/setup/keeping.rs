@@ -1,5 +1,7 @@
 //! Data survives: a second start, `kill -9` of either process, a second `serve`, an unfinished first start.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -225,4 +227,70 @@ fn a_long_path_with_spaces_works_too() {
     assert!(socket_dir.starts_with("/tmp/"), "{}", socket_dir.display());
     server.stop();
     assert!(!socket_dir.exists(), "the socket's folder was left behind");
+}
+
+/// Signs in by hand: one request needs no client.
+fn sign_in(port: u16, email: &str) -> String {
+    let body = format!(r#"{{"email":"{email}","password":"rialto-demo"}}"#);
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(socket, "POST /v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n")
+        .unwrap();
+    write!(socket, "Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_demo_is_seeded_once_and_its_address_and_accounts_are_printed() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let demo = || {
+        let mut command = stage.unprivileged_command();
+        command.env("RIALTO_DEMO", "true");
+        stage.serve(command, &data_dir)
+    };
+    let first = demo();
+    let screen = first.screen();
+    assert!(screen.contains(&format!("http://127.0.0.1:{}", first.port)), "{screen}");
+    for name in ["ada", "bo", "cy", "mo", "vera", "tam"] {
+        let email = format!("{name}@demo.example");
+        assert!(screen.contains(&email) && screen.contains("rialto-demo"), "{screen}");
+        assert!(sign_in(first.port, &email).starts_with("HTTP/1.1 200"), "{email}");
+    }
+    let count = "SELECT (SELECT count(*) FROM users) || ' ' || (SELECT count(*) FROM rooms)";
+    let seeded = sql(&stage, &data_dir, count);
+    first.stop();
+    let second = demo();
+    assert_eq!(sql(&stage, &data_dir, count), seeded);
+    second.stop();
+}
+
+#[test]
+fn a_tenant_is_made_from_a_file_and_listed_as_json() {
+    let stage = Stage::new();
+    let data_dir = stage.private_folder("home").join("data");
+    let server = stage.serve(stage.unprivileged_command(), &data_dir);
+    let file = stage.path().join("tenant.yaml");
+    std::fs::write(&file, "name: Harbour Club\nslug: harbour\nplan: pro\nadmin_email: admin@harbour.example\n")
+        .unwrap();
+    let tenant = |arguments: &[&str]| -> serde_json::Value {
+        let output = run(stage.unprivileged_command().arg("tenant").args(arguments).env("RIALTO_DATA_DIR", &data_dir));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    tenant(&["provision", "--config", file.to_str().unwrap()]);
+    let list = tenant(&["list"]);
+    let found: Vec<_> = list["items"].as_array().unwrap().iter().filter(|item| item["slug"] == "harbour").collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0]["name"], &found[0]["plan"]), (&"Harbour Club".into(), &"pro".into()));
+    for (verb, state) in
+        [("status", "active"), ("suspend", "suspended"), ("resume", "active"), ("terminate", "terminated")]
+    {
+        assert_eq!(tenant(&[verb, "harbour"])["tenant"]["state"], state, "{verb}");
+    }
+    let refused =
+        run(stage.unprivileged_command().args(["tenant", "resume", "harbour"]).env("RIALTO_DATA_DIR", &data_dir));
+    assert_eq!(refused.status.code(), Some(1), "who is terminated does not come back");
+    server.stop();
 }

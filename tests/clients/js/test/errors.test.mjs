@@ -184,7 +184,8 @@ describe('errors', { concurrency: 4 }, () => {
 describe('errors under tight limits', needsProgram, () => {
   let server, ada;
   before(async () => {
-    server = await startServer({ RIALTO_LIMITS__SOCKET__SUBSCRIPTIONS: '3', RIALTO_LIMITS__SOCKET__COMMANDS: '{per_second=1, burst=20}' });
+    server = await startServer({ RIALTO_LIMITS__SOCKET__SUBSCRIPTIONS: '3', RIALTO_LIMITS__SOCKET__COMMANDS: '{per_second=1, burst=20}',
+      RIALTO_LIMITS__POSTING__PER_TENANT: '{per_second=1, burst=6}' });
     ada = await register('Ada', server);
   });
   after(() => server?.remove());
@@ -202,6 +203,21 @@ describe('errors under tight limits', needsProgram, () => {
     second.unsubscribe();
     third.subscribe();
     await ear.event('subscribed');
+  });
+
+  test('111: more posts of a tenant than it may send, whoever sends them', async (t) => {
+    const bo = await register('Bo', server);
+    const place = await makeRoom(ada, bo);
+    const clients = clientsOf(t);
+    const [hers, his] = [await clients.connect(WAYS[0], ada), await clients.connect(WAYS[0], bo)];
+    const sending = Array.from({ length: 12 }, (_, i) => (i % 2 ? hers : his).publish(onRoom(place), message()));
+    const outcomes = await Promise.allSettled(sending);
+    const refused = outcomes.filter(({ status }) => status === 'rejected');
+    assert.ok(refused.length >= 5, `${refused.length} of 12 refused`);
+    for (const { reason } of refused) assert.equal(reason.code, 111);
+    const subscription = await subscribe(hers, onRoom(place));
+    const { publications } = await subscription.history({ limit: 100, since: { offset: 0, epoch: place.epoch } });
+    assert.equal(publications.filter(({ data }) => data.type === 'message.created').length, 12 - refused.length);
   });
 
   test('111: more commands than a connection may send, and it goes on', async (t) => {
