@@ -59,6 +59,7 @@ class Person:
         answer = call("POST", "/v1/auth/register", body=body, base=base)
         self.id = answer["user"]["id"]
         self.handle = answer["user"]["handle"]
+        self.email = answer["user"]["email"]
         self.token = answer["access_token"]
         self.refresh_token = answer["refresh_token"]
 
