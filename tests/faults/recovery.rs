@@ -27,9 +27,9 @@ fn write_old(node: &Node, author: &Person, place: &Place, count: usize) {
                                            || '"actor":{{"id":"{id}","handle":"x","display_name":"X"}},"message":{{"id":"' || id
                                            || '","client_id":"' || client_id || '","text":"' || text || '"') AS heads
                             FROM v)
-               SELECT count(p.*) FROM a, post_messages('{tenant}', now() - interval '4 days', a.ids, array_fill('{room}'::uuid, ARRAY[a.n]),
+               SELECT cardinality(p.offsets) FROM a, post_messages('{tenant}', now() - interval '4 days', false, a.ids, array_fill('{room}'::uuid, ARRAY[a.n]),
                     array_fill('{id}'::uuid, ARRAY[a.n]), a.clients, a.texts, a.heads, array_fill(NULL::uuid, ARRAY[a.n]),
-                    array_fill(''::text, ARRAY[a.n]), array_fill(''::text, ARRAY[a.n])) p WHERE p.refusal IS NULL"#
+                    array_fill(''::text, ARRAY[a.n]), array_fill(''::text, ARRAY[a.n])) p WHERE p.refusals IS NULL"#
         ));
     }
 }

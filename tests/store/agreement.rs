@@ -84,7 +84,8 @@ async fn post(world: &World, room: RoomId, authors: &[Author]) -> Vec<Option<Str
     let many = |make: &dyn Fn() -> Uuid| authors.iter().map(|_| make()).collect::<Vec<_>>();
     let texts = |text: &str| vec![text.to_owned(); authors.len()];
     let mut tx = world.tx().await;
-    let rows = sqlx::query("SELECT refusal FROM post_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WHERE recipient IS NULL ORDER BY ord")
+    let row = sqlx::query("SELECT coalesce(refusals, array_fill(NULL::text, ARRAY[cardinality(offsets)])) AS refusals
+                             FROM post_messages($1, $2, false, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(world.tenant)
         .bind(now())
         .bind(many(&|| MessageId::generate().uuid()))
@@ -96,10 +97,10 @@ async fn post(world: &World, room: RoomId, authors: &[Author]) -> Vec<Option<Str
         .bind(vec![None::<Uuid>; authors.len()])
         .bind(texts(""))
         .bind(texts(""))
-        .fetch_all(tx.conn())
+        .fetch_one(tx.conn())
         .await
         .unwrap();
-    rows.iter().map(|row| row.get("refusal")).collect()
+    row.get("refusals")
 }
 
 #[tokio::test]

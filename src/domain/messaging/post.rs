@@ -42,7 +42,8 @@ pub struct Outcome {
     pub personal: Vec<(StreamId, StreamEvent)>,
 }
 
-/// Stores a batch of one tenant and commits it. Each draft gets its own answer; a bad one fails nobody else.
+/// Stores a batch of one tenant and commits it; `conn` must not be inside a transaction. Each draft gets its own answer; a bad one
+/// fails nobody else.
 ///
 /// Order: drafts of one room get ascending offsets in batch order. Idempotent by `(room, author, client_id)`.
 ///
@@ -60,26 +61,30 @@ pub async fn post(
         let calls = mentions::find(draft.text.as_str());
         columns.push(id, draft, head(id, draft, at), calls.handles.join(","), calls.groups.join(","));
     }
-    let rows = store::post_messages(conn, tenant, at, &columns).await?;
-    let mut outcome = Outcome { answers: Vec::with_capacity(drafts.len()), personal: Vec::new() };
-    for row in rows {
-        match row {
-            store::PostRow::Personal { recipient, offset, kind, body } => {
-                let event =
-                    StreamEvent { offset, kind: kind.into(), body: body.into(), actor: None, calls: Arc::from([]) };
-                outcome.personal.push((StreamId::User(recipient), event));
-            }
-            store::PostRow::Refused { code, retry_after_s } => {
-                outcome.answers.push(Err(Error::from_refusal(&code, retry_after_s)))
-            }
-            store::PostRow::Stored { ord, posted, tail } => {
-                let event =
-                    (!posted.duplicate).then(|| event_of(&columns, ord, &drafts[ord], posted.offset, tail.as_deref()));
-                outcome.answers.push(Ok((posted, event)));
-            }
+    // Few posts are repeats, and the unique index finds them: only a batch that met one looks for all.
+    let (answers, personal) = match store::post_messages(conn, tenant, at, false, &columns).await {
+        Err(error) if store::is_repeated(&error) => store::post_messages(conn, tenant, at, true, &columns).await?,
+        first => first?,
+    };
+    let answers = answers.into_iter().enumerate().map(|(ord, answer)| match answer {
+        store::PostAnswer::Refused { code, retry_after_s } => Err(Error::from_refusal(&code, retry_after_s)),
+        store::PostAnswer::Stored { posted, tail } => {
+            let event =
+                (!posted.duplicate).then(|| event_of(&columns, ord, &drafts[ord], posted.offset, tail.as_deref()));
+            Ok((posted, event))
         }
-    }
-    Ok(outcome)
+    });
+    let personal = personal.into_iter().map(|event| {
+        let stream = StreamEvent {
+            offset: event.offset,
+            kind: event.kind.into(),
+            body: event.body.into(),
+            actor: None,
+            calls: Arc::from([]),
+        };
+        (StreamId::User(event.recipient), stream)
+    });
+    Ok(Outcome { answers: answers.collect(), personal: personal.collect() })
 }
 
 /// The stored event as the function wrote it: head, then the tail it resolved, or the empty one.

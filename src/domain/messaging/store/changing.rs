@@ -124,11 +124,20 @@ pub(in crate::domain::messaging) async fn blank(
     )
     .execute(tx.conn())
     .await?;
+    // Looked for first, so that the update is a look-up by key however long the room's history is.
+    let offsets = sqlx::query_scalar!(
+        r#"SELECT event_offset AS "event_offset!" FROM messages WHERE tenant_id = $1 AND id = $2
+            UNION
+           SELECT event_offset FROM events WHERE tenant_id = $1 AND message_id = $2 AND stream_id = $3 AND kind <> 'message.created'"#,
+        tenant, id.uuid(), room.uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
     let rows = sqlx::query!(
         r#"UPDATE events SET body = '{"v":1,"type":"' || kind || '","room_id":"' || stream_id || '","blanked":true,"message":{"id":"' || message_id || '"}}'
-            WHERE tenant_id = $1 AND message_id = $2 AND stream_id = $3
+            WHERE tenant_id = $1 AND stream_id = $2 AND event_offset = ANY ($3)
         RETURNING event_offset, body"#,
-        tenant, id.uuid(), room.uuid()
+        tenant, room.uuid(), &offsets
     )
     .fetch_all(tx.conn())
     .await?;

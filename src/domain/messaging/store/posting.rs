@@ -63,25 +63,39 @@ impl PostColumns {
     }
 }
 
-/// One row of `post_messages()`.
-pub(in crate::domain::messaging) enum PostRow {
-    Stored { ord: usize, posted: Posted, tail: Option<String> },
+/// What became of one post of a batch.
+pub(in crate::domain::messaging) enum PostAnswer {
+    Stored { posted: Posted, tail: Option<String> },
     Refused { code: String, retry_after_s: Option<i32> },
-    Personal { recipient: UserId, offset: u64, kind: String, body: String },
 }
 
-/// Stores and commits a batch: the statement is its own transaction and names its tenant itself.
+/// An event that a batch put into the stream of somebody who was called or written to.
+pub(in crate::domain::messaging) struct PersonalEvent {
+    pub recipient: UserId,
+    pub offset: u64,
+    pub kind: String,
+    pub body: String,
+}
+
+/// Stores and commits a batch: the statement is its own transaction and names its tenant itself. An answer per post, in order.
+///
+/// Without `look_up` a batch with a post that had been stored before fails as a whole; see [`is_repeated`].
 pub(in crate::domain::messaging) async fn post_messages(
     conn: &mut PgConnection,
     tenant: TenantId,
     at: DateTime<Utc>,
+    look_up: bool,
     columns: &PostColumns,
-) -> Result<Vec<PostRow>, PgError> {
-    let rows = sqlx::query!(
-        r#"SELECT ord AS "ord!", refusal, retry_after_s, message_id, event_offset, duplicate, tail, recipient, body
-             FROM post_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
+) -> Result<(Vec<PostAnswer>, Vec<PersonalEvent>), PgError> {
+    let row = sqlx::query!(
+        r#"SELECT offsets AS "offsets!: Vec<Option<i64>>", refusals AS "refusals: Vec<Option<String>>",
+                  retry_after_s AS "retry_after_s: Vec<Option<i32>>", stored_ids AS "stored_ids: Vec<Option<Uuid>>",
+                  tails AS "tails: Vec<Option<String>>",
+                  recipients, personal_offsets, personal_kinds, personal_bodies
+             FROM post_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
         tenant.uuid(),
         at,
+        look_up,
         &columns.ids,
         &columns.rooms,
         &columns.authors,
@@ -92,31 +106,47 @@ pub(in crate::domain::messaging) async fn post_messages(
         &columns.handles,
         &columns.groups,
     )
-    .fetch_all(conn)
+    .fetch_one(conn)
     .await?;
-    let offset = |offset: Option<i64>| offset.unwrap_or_default().cast_unsigned();
-    Ok(rows
+
+    let (mut refusals, mut retries) = (row.refusals.unwrap_or_default(), row.retry_after_s.unwrap_or_default());
+    let (stored_ids, mut tails) = (row.stored_ids.unwrap_or_default(), row.tails.unwrap_or_default());
+    let answers = columns.ids.iter().zip(row.offsets).enumerate().map(|(post, (id, offset))| match offset {
+        Some(offset) => {
+            let stored = stored_ids.get(post).copied().flatten();
+            let posted = Posted {
+                id: stored.unwrap_or(*id).into(),
+                offset: offset.cast_unsigned(),
+                duplicate: stored.is_some(),
+            };
+            PostAnswer::Stored { posted, tail: taken(&mut tails, post) }
+        }
+        None => PostAnswer::Refused {
+            code: taken(&mut refusals, post).unwrap_or_else(|| "not_found".to_owned()),
+            retry_after_s: taken(&mut retries, post),
+        },
+    });
+    let personal = row
+        .recipients
+        .unwrap_or_default()
         .into_iter()
-        .map(|row| match (row.recipient, row.refusal, row.message_id) {
-            (Some(recipient), _, _) => PostRow::Personal {
-                recipient: recipient.into(),
-                offset: offset(row.event_offset),
-                kind: row.tail.unwrap_or_default(),
-                body: row.body.unwrap_or_default(),
-            },
-            (None, None, Some(id)) => PostRow::Stored {
-                ord: usize::try_from(row.ord - 1).unwrap_or_default(),
-                posted: Posted {
-                    id: id.into(),
-                    offset: offset(row.event_offset),
-                    duplicate: row.duplicate.unwrap_or_default(),
-                },
-                tail: row.tail,
-            },
-            (None, refusal, _) => PostRow::Refused {
-                code: refusal.unwrap_or_else(|| "not_found".to_owned()),
-                retry_after_s: row.retry_after_s,
-            },
-        })
-        .collect())
+        .zip(row.personal_offsets.unwrap_or_default())
+        .zip(row.personal_kinds.unwrap_or_default())
+        .zip(row.personal_bodies.unwrap_or_default())
+        .map(|(((recipient, offset), kind), body)| PersonalEvent {
+            recipient: recipient.into(),
+            offset: offset.cast_unsigned(),
+            kind,
+            body,
+        });
+    Ok((answers.collect(), personal.collect()))
+}
+
+/// Whether a batch failed because one of its posts had been stored before.
+pub(in crate::domain::messaging) fn is_repeated(error: &PgError) -> bool {
+    error.constraint() == Some("messages_client_id_key")
+}
+
+fn taken<T>(values: &mut [Option<T>], index: usize) -> Option<T> {
+    values.get_mut(index).and_then(Option::take)
 }
