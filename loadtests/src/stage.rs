@@ -17,6 +17,8 @@ use crate::{
 
 /// Rooms made at once through the API.
 const ROOMS_AT_ONCE: usize = 8;
+/// Rooms of one community; Rialto's bound is 500, and a new community has one already.
+const ROOMS_OF_A_COMMUNITY: usize = 400;
 /// Connections opened at once while a run is being set up.
 const OPENING_AT_ONCE: usize = 64;
 /// As good as no limit for `gather`.
@@ -84,14 +86,19 @@ impl Stage {
             people.push(Person { id: text(&answer, "/user/id")?, token: text(&answer, "/access_token")? });
         }
         let Some(owner) = people.first() else { bail!("a run needs at least one person") };
-        let body = json!({"name": format!("Load test {run}"), "join_policy": "open"});
-        let community = text(&http.call("POST", "/v1/communities", Some(&owner.token), Some(&body)).await?, "/id")?;
-        for person in people.iter().skip(1) {
-            let body = json!({"accept_guidelines": true});
-            http.call("POST", &format!("/v1/communities/{community}/join"), Some(&person.token), Some(&body)).await?;
+        let mut communities = Vec::new();
+        for number in 0..rooms.div_ceil(ROOMS_OF_A_COMMUNITY).max(1) {
+            let body = json!({"name": format!("Load test {run} {number}"), "join_policy": "open"});
+            let community = text(&http.call("POST", "/v1/communities", Some(&owner.token), Some(&body)).await?, "/id")?;
+            for person in people.iter().skip(1) {
+                let body = json!({"accept_guidelines": true});
+                http.call("POST", &format!("/v1/communities/{community}/join"), Some(&person.token), Some(&body)).await?;
+            }
+            communities.push(community);
         }
         let make = |number: usize| {
-            let (dialer, token, community) = (dialer.clone(), owner.token.clone(), community.clone());
+            let community = communities[number / ROOMS_OF_A_COMMUNITY].clone();
+            let (dialer, token) = (dialer.clone(), owner.token.clone());
             async move {
                 let mut http = Http::new(&dialer.sources, &dialer.target, dialer.tenant.as_deref());
                 let body = json!({"name": format!("load-{number}"), "kind": "public"});

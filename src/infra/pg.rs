@@ -253,24 +253,30 @@ impl Db {
         &self.runtime
     }
 
-    /// Runs `work` on the database runtime. Dropping the returned future does not stop the work: a client that goes away must not
-    /// leave half a verb done.
+    /// Starts `work` on the database runtime, at once. Dropping the returned future does not stop the work: a client that goes away must
+    /// not leave half a verb done. The future is small whatever `work` is: SQL futures take kilobytes, and callers would carry them.
     ///
     /// # Errors
     /// The work's own error, [`PgError::Busy`] when too much waits, [`PgError::Abandoned`] when it panicked.
-    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    pub fn run<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>> + use<T, E, F>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<PgError> + Send + 'static,
     {
-        let Ok(permit) = Arc::clone(&self.admitted).try_acquire_owned() else { return Err(PgError::Busy.into()) };
-        let task = self.runtime.spawn(async move {
-            let answer = work.await;
-            drop(permit);
-            answer
+        let task = Arc::clone(&self.admitted).try_acquire_owned().map(|permit| {
+            self.runtime.spawn(async move {
+                let answer = work.await;
+                drop(permit);
+                answer
+            })
         });
-        task.await.unwrap_or_else(|_| Err(PgError::Abandoned.into()))
+        async move {
+            match task {
+                Ok(task) => task.await.unwrap_or_else(|_| Err(PgError::Abandoned.into())),
+                Err(_) => Err(PgError::Busy.into()),
+            }
+        }
     }
 }
 

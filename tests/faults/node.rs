@@ -129,9 +129,16 @@ impl Node {
         self.child.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
-    /// Sends a signal to the main process of PostgreSQL: SIGQUIT is `pg_ctl stop -m immediate`, SIGINT `-m fast`.
-    pub fn signal_store(&self, signal: Signal) {
-        kill(postmaster(&self.data_dir).expect("PostgreSQL runs"), signal).unwrap();
+    /// Sends a signal to the main process of PostgreSQL and waits for its successor, which starts only when all of the old one is gone:
+    /// SIGQUIT is `pg_ctl stop -m immediate`, SIGINT `-m fast`.
+    pub async fn restart_store(&self, signal: Signal) {
+        let before = postmaster(&self.data_dir).expect("PostgreSQL runs");
+        kill(before, signal).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while postmaster(&self.data_dir).is_none_or(|now| now == before) {
+            assert!(Instant::now() < deadline, "PostgreSQL was not started again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// A program of this server's, such as `tenant suspend demo`, to its end.

@@ -15,7 +15,7 @@ async fn a_store_restarted_under_load_costs_retries_and_nothing_else() {
     let crowd = Crowd::gather(&node, 8, 10, Duration::from_millis(10)).await;
     for signal in [Signal::SIGQUIT, Signal::SIGINT, Signal::SIGKILL] {
         crowd.expect_progress(50, Duration::from_secs(30)).await;
-        node.signal_store(signal);
+        node.restart_store(signal).await;
         crowd.expect_progress(50, Duration::from_secs(60)).await;
     }
     assert!(node.is_running());
