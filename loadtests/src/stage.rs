@@ -92,7 +92,8 @@ impl Stage {
             let community = text(&http.call("POST", "/v1/communities", Some(&owner.token), Some(&body)).await?, "/id")?;
             for person in people.iter().skip(1) {
                 let body = json!({"accept_guidelines": true});
-                http.call("POST", &format!("/v1/communities/{community}/join"), Some(&person.token), Some(&body)).await?;
+                http.call("POST", &format!("/v1/communities/{community}/join"), Some(&person.token), Some(&body))
+                    .await?;
             }
             communities.push(community);
         }

@@ -129,11 +129,15 @@ impl Node {
         self.child.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
-    /// Sends a signal to the main process of PostgreSQL and waits for its successor, which starts only when all of the old one is gone:
-    /// SIGQUIT is `pg_ctl stop -m immediate`, SIGINT `-m fast`.
+    /// Sends a signal to the main process of PostgreSQL: SIGQUIT is `pg_ctl stop -m immediate`, SIGINT `-m fast`.
+    pub fn signal_store(&self, signal: Signal) {
+        kill(postmaster(&self.data_dir).expect("PostgreSQL runs"), signal).unwrap();
+    }
+
+    /// Signals PostgreSQL and waits for its successor, which starts only when all of the old one is gone.
     pub async fn restart_store(&self, signal: Signal) {
         let before = postmaster(&self.data_dir).expect("PostgreSQL runs");
-        kill(before, signal).unwrap();
+        self.signal_store(signal);
         let deadline = Instant::now() + Duration::from_secs(60);
         while postmaster(&self.data_dir).is_none_or(|now| now == before) {
             assert!(Instant::now() < deadline, "PostgreSQL was not started again");

@@ -84,22 +84,24 @@ async fn post(world: &World, room: RoomId, authors: &[Author]) -> Vec<Option<Str
     let many = |make: &dyn Fn() -> Uuid| authors.iter().map(|_| make()).collect::<Vec<_>>();
     let texts = |text: &str| vec![text.to_owned(); authors.len()];
     let mut tx = world.tx().await;
-    let row = sqlx::query("SELECT coalesce(refusals, array_fill(NULL::text, ARRAY[cardinality(offsets)])) AS refusals
-                             FROM post_messages($1, $2, false, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
-        .bind(world.tenant)
-        .bind(now())
-        .bind(many(&|| MessageId::generate().uuid()))
-        .bind(many(&|| room.uuid()))
-        .bind(authors.iter().map(|author| author.id.uuid()).collect::<Vec<_>>())
-        .bind(many(&Uuid::new_v4))
-        .bind(texts("hi"))
-        .bind(texts(r#"{"message":{"text":"hi""#))
-        .bind(vec![None::<Uuid>; authors.len()])
-        .bind(texts(""))
-        .bind(texts(""))
-        .fetch_one(tx.conn())
-        .await
-        .unwrap();
+    let row = sqlx::query(
+        "SELECT coalesce(refusals, array_fill(NULL::text, ARRAY[cardinality(offsets)])) AS refusals
+                             FROM post_messages($1, $2, false, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(world.tenant)
+    .bind(now())
+    .bind(many(&|| MessageId::generate().uuid()))
+    .bind(many(&|| room.uuid()))
+    .bind(authors.iter().map(|author| author.id.uuid()).collect::<Vec<_>>())
+    .bind(many(&Uuid::new_v4))
+    .bind(texts("hi"))
+    .bind(texts(r#"{"message":{"text":"hi""#))
+    .bind(vec![None::<Uuid>; authors.len()])
+    .bind(texts(""))
+    .bind(texts(""))
+    .fetch_one(tx.conn())
+    .await
+    .unwrap();
     row.get("refusals")
 }
 
