@@ -96,7 +96,8 @@ pub struct Client {
     origin: Origin,
     identity: RefCell<Option<Identity>>,
     subscriptions: RefCell<HashMap<Channel, Rc<Subscription>>>,
-    queue: RefCell<VecDeque<(Command, usize)>>,
+    /// Boxed: an idle client keeps the queue's four places, and a command is large.
+    queue: RefCell<VecDeque<(Box<Command>, usize)>>,
     queued_bytes: Cell<usize>,
     running: Cell<bool>,
     posting: Cell<usize>,
@@ -201,7 +202,7 @@ impl Client {
         // A frame's size is counted once, with its first command.
         let weight = if waiting == 0 { frame_bytes } else { 64 };
         self.queued_bytes.set(bytes + weight);
-        self.queue.borrow_mut().push_back((command, weight));
+        self.queue.borrow_mut().push_back((Box::new(command), weight));
     }
 
     /// Runs what waits, in order, unless that is happening already.
