@@ -26,12 +26,12 @@ pub fn strike(moment: Moment) {
     }
 }
 
-/// From now on (or no longer) workers' queues take no entries, as if they were full.
+/// From now on (or no longer) workers' queues take no entries and no decisions, as if they were full.
 pub fn lose_deliveries(on: bool) {
     LOSING.store(on, Ordering::Release);
 }
 
-/// Whether an entry is lost on its way to a worker.
+/// Whether a delivery is lost on its way to a worker.
 #[must_use]
 pub fn is_losing() -> bool {
     LOSING.load(Ordering::Acquire)

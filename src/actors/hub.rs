@@ -82,8 +82,14 @@ impl HubSender {
     /// Hands a delivery over. A full queue loses nothing for good: see [`QUEUE_MAX`].
     pub fn deliver(&self, delivery: Delivery) {
         #[cfg(feature = "faults")]
-        if super::faults::is_losing() && matches!(delivery, Delivery::Entry { .. }) {
-            return self.overflown.store(true, Ordering::Release);
+        if super::faults::is_losing() {
+            match delivery {
+                Delivery::Entry { .. } | Delivery::Cut { .. } => return self.overflown.store(true, Ordering::Release),
+                Delivery::Recheck { .. } | Delivery::Close { .. } => {
+                    return self.undecided.store(true, Ordering::Release);
+                }
+                _ => {}
+            }
         }
         let Err(mpsc::error::TrySendError::Full(lost)) = self.queue.try_send(delivery) else { return };
         match lost {

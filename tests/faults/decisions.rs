@@ -57,6 +57,39 @@ async fn a_removed_member_hears_nothing_more_and_may_not_come_back_to_listen() {
     assert!(removed.rpc("message.create", message).await.unwrap().is_err());
 }
 
+/// A worker whose queue is full loses the word of a decision, not the decision: it looks at everybody again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_that_a_full_queue_has_lost_take_effect_within_a_second() {
+    let node = Node::start(&[]).await;
+    let (admin, owner, member, bad) =
+        (node.admin().await, node.person().await, node.person().await, node.person().await);
+    let place = owner.found().await;
+    let mut sockets = Vec::new();
+    for person in [&owner, &member, &bad] {
+        if person.id != owner.id {
+            person.join(&place).await;
+        }
+        let mut socket = Socket::open(node.port, &person.token).await.unwrap();
+        socket.subscribe(&place.channel(), None).await.unwrap().unwrap();
+        sockets.push(socket);
+    }
+    let [staying, removed, banned] = &mut sockets[..] else { unreachable!() };
+    staying.rpc("faults.lose_deliveries", json!({"on": true})).await.unwrap().unwrap();
+    owner.delete(&format!("/v1/communities/{}/members/{}", place.community, member.id)).await;
+    let end = tokio::time::timeout(WITHIN, async {
+        loop {
+            if let Some(unsubscribe) = removed.push().await.unwrap().unsubscribe {
+                return unsubscribe;
+            }
+        }
+    });
+    assert_eq!(end.await.expect("the subscription ends within a second").code, 2000);
+    admin.post(&format!("/v1/users/{}/suspend", bad.id), json!({})).await;
+    assert_eq!(banned.closed(WITHIN).await.expect("within a second").0, Some(4501));
+    tokio::task::block_in_place(|| node.run(&["tenant", "suspend", "demo"]));
+    assert_eq!(staying.closed(WITHIN).await.expect("within a second").0, Some(4502));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_person_and_a_suspended_tenant_are_closed_within_a_second() {
     let node = Node::start(&[]).await;

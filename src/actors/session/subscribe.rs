@@ -236,6 +236,14 @@ impl Client {
     pub(super) async fn check_subscriptions(self: &Rc<Self>, room: Option<RoomId>) {
         let Ok(identity) = self.identity() else { return };
         let live = &self.hub.live;
+        // Whoever looks at everything may have missed any decision, that about the tenant too.
+        if room.is_none() {
+            match live.check_tenant(identity.tenant).await {
+                Err(Refused::TenantSuspended) => return self.close(Disconnect::TenantSuspended),
+                Err(Refused::TenantTerminated) => return self.close(Disconnect::TenantTerminated),
+                Ok(()) | Err(_) => {}
+            }
+        }
         match live.people.admit(&live.db, &identity.token).await {
             Ok(person) => {
                 if let Some(known) = self.identity.borrow_mut().as_mut() {
