@@ -95,7 +95,7 @@ part_docs() {
 check_installer() {
     local dir=$WORK/installer name
     mkdir -p "$dir/apt" "$dir/dnf" "$dir/pacman" "$dir/brew"
-    for name in dnf pacman brew; do ln -s "$(command -v true)" "$dir/$name/$name"; done
+    for name in dnf pacman brew; do install -m 755 /dev/null "$dir/$name/$name"; done
     said() { (PATH=$dir/$1 && install_packages build-essential postgresql nodejs npm 2>&1) || true; }
     said dnf | grep -q 'Type: sudo dnf install -y gcc postgresql-server nodejs npm'
     said pacman | grep -q 'Type: sudo pacman -S --needed base-devel postgresql nodejs npm'
