@@ -136,7 +136,7 @@ impl Live {
         let counters = Arc::<Counters>::default();
         let (gap_tx, gap_rx) = gaps::queue();
         let writers =
-            Writers::start(&db, &clock, usize::from(config.store.writers), limits.posting.batch as usize, &counters);
+            Writers::start(&db, &clock, config.store.writer_count(), limits.posting.batch as usize, &counters);
         let cache = || Cache::builder().max_capacity(CACHED_MAX).time_to_live(CACHED_FOR);
         let live = Self {
             node: rng::token::<9>(),

@@ -32,7 +32,7 @@ pub struct Store {
     pub kafka_brokers: Option<String>,
     /// Connections for requests.
     pub connections: u32,
-    /// Writers of messages, each with a connection of its own.
+    /// Writers of messages, each with a connection of its own; 0 means one per two CPUs, at most four.
     pub writers: u16,
     /// How long a request waits for a connection before it is told that the server is busy.
     pub acquire_timeout: Span,
@@ -51,7 +51,7 @@ impl Default for Store {
             redis_url: None,
             kafka_brokers: None,
             connections: 16,
-            writers: 2,
+            writers: 0,
             acquire_timeout: Span::from_secs(5),
             statement_timeout: Span::from_secs(15),
             queue: 4_096,
@@ -60,6 +60,15 @@ impl Default for Store {
 }
 
 impl Store {
+    /// Writers to start: as configured, else by CPUs. Where PostgreSQL has to share few CPUs with this program, more writers only make
+    /// smaller batches, and each batch costs as much as ten posts.
+    pub fn writer_count(&self) -> usize {
+        if self.writers > 0 {
+            return usize::from(self.writers);
+        }
+        (std::thread::available_parallelism().map_or(1, std::num::NonZero::get) / 2).clamp(1, 4)
+    }
+
     /// Whether the store is this program's own cluster under the data directory.
     pub fn is_embedded(&self) -> bool {
         self.url.is_none()
@@ -84,9 +93,6 @@ impl Store {
         self.check_urls(refusals);
         if self.connections == 0 {
             refusals.push("store.connections: at least 1 is needed".into());
-        }
-        if self.writers == 0 {
-            refusals.push("store.writers: at least 1 is needed".into());
         }
         if self.queue == 0 {
             refusals.push("store.queue: at least 1 is needed".into());
