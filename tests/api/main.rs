@@ -15,4 +15,5 @@ mod openapi;
 mod pages;
 mod rls;
 mod rooms;
+mod sessions;
 mod tenancy;

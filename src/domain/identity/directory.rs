@@ -102,18 +102,23 @@ impl Directory {
         let person = match self.people.get(&(tenant, user)) {
             Some(person) => person,
             None => {
-                let (directory, pg) = (self.clone(), db.pg().clone());
-                db.run(async move { directory.read(&pg, tenant, user).await }).await?
+                let (directory, pg, at) = (self.clone(), db.pg().clone(), token.issued_at);
+                db.run(async move { directory.read(&pg, tenant, (user, at)).await }).await?
             }
         };
         person.admit(token)?;
         Ok(person)
     }
 
-    async fn read(&self, pg: &Pg, tenant: TenantId, user: UserId) -> Result<Arc<Person>, IdentityError> {
+    async fn read(
+        &self,
+        pg: &Pg,
+        tenant: TenantId,
+        (user, at): (UserId, DateTime<Utc>),
+    ) -> Result<Arc<Person>, IdentityError> {
         let before = self.forgotten.load(Ordering::Acquire);
         let mut tx = pg.tenant(tenant).await?;
-        let person = Arc::new(store::find_person(&mut tx, user).await?.ok_or(IdentityError::Unauthorized)?);
+        let person = Arc::new(store::find_person(&mut tx, user, at).await?.ok_or(IdentityError::Unauthorized)?);
         tx.commit().await?;
         self.people.insert((tenant, user), Arc::clone(&person));
         if self.forgotten.load(Ordering::Acquire) != before {

@@ -60,8 +60,8 @@ impl Accounts {
         let mut tx = self.pg.tenant(tenant.id).await?;
         let spent = tokens::spend_link(&mut tx, Purpose::ResetPassword, &hash, now).await?;
         let user = spent.ok_or(IdentityError::BadLink)?;
-        accounts::set_verified(&mut tx, user, now).await?;
         self.replace_password(&mut tx, user, &stored, None).await?;
+        accounts::set_verified(&mut tx, user, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -101,6 +101,7 @@ impl Accounts {
     ) -> Result<(), IdentityError> {
         let now = self.clock.now();
         let tokens_valid_from = void_before(now);
+        tokens::take_turn(tx, user).await?;
         accounts::set_password(tx, user, stored, tokens_valid_from).await?;
         tokens::revoke_user(tx, user, but, now).await?;
         let tenant = tx.tenant();

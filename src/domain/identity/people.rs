@@ -110,6 +110,7 @@ impl Accounts {
     /// of the database.
     pub async fn suspend(&self, scope: &Scope, user: UserId, reason: Option<&str>) -> Result<Account, IdentityError> {
         let mut tx = self.pg.tenant(scope.tenant).await?;
+        tokens::take_turn(&mut tx, user).await?;
         let account = self.set_state(&mut tx, scope, user, (State::Suspended, reason)).await?;
         tokens::revoke_user(&mut tx, user, None, self.clock.now()).await?;
         tx.commit().await?;

@@ -122,6 +122,7 @@ impl Accounts {
     /// Those of the database.
     pub async fn logout_by_access(&self, token: &Verified, everywhere: bool) -> Result<(), IdentityError> {
         let mut tx = self.pg.tenant(token.tenant).await?;
+        tokens::take_turn(&mut tx, token.user).await?;
         self.end(&mut tx, token.user, token.session, everywhere).await?;
         tx.commit().await?;
         Ok(())

@@ -52,15 +52,17 @@ pub(super) async fn delete_keys_before(tx: &mut PlatformTx, at: DateTime<Utc>) -
     Ok(())
 }
 
-/// Somebody's standing.
-pub(super) async fn find_person(tx: &mut TenantTx, user: UserId) -> Result<Option<Person>, PgError> {
+/// Somebody's standing, for a token issued `at`: what had expired by then is over for every token, as no other still counts that is as old.
+pub(super) async fn find_person(tx: &mut TenantTx, user: UserId, at: DateTime<Utc>) -> Result<Option<Person>, PgError> {
     let tenant = tx.tenant();
     let row = sqlx::query!(
         r#"SELECT handle, display_name, role, state, tokens_valid_from, email_verified_at IS NOT NULL AS "verified!",
-                  ARRAY(SELECT e.session_id FROM ended_sessions e WHERE e.tenant_id = $1 AND e.user_id = $2) AS "ended!: Vec<TokenId>"
+                  ARRAY(SELECT e.session_id FROM ended_sessions e
+                         WHERE e.tenant_id = $1 AND e.user_id = $2 AND e.expires_at > $3) AS "ended!: Vec<TokenId>"
              FROM users WHERE tenant_id = $1 AND id = $2"#,
         tenant.uuid(),
         user.uuid(),
+        at,
     )
     .fetch_optional(tx.conn())
     .await?;

@@ -220,11 +220,12 @@ pub async fn set_state(
 }
 
 /// Locks the tenant's active admins and tells who they are: two of them must not step down past each other.
+/// What they write meanwhile refers to their rows (`KEY SHARE`) and is not in the way.
 pub async fn lock_admins(tx: &mut TenantTx) -> Result<Vec<UserId>, PgError> {
     let tenant = tx.tenant().uuid();
     Ok(sqlx::query_scalar!(
         r#"SELECT id AS "id: UserId" FROM users
-            WHERE tenant_id = $1 AND role = 'tenant_admin' AND state = 'active' ORDER BY id FOR UPDATE"#,
+            WHERE tenant_id = $1 AND role = 'tenant_admin' AND state = 'active' ORDER BY id FOR NO KEY UPDATE"#,
         tenant,
     )
     .fetch_all(tx.conn())

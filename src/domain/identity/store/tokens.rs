@@ -44,9 +44,27 @@ pub async fn insert_refresh(tx: &mut TenantTx, new: &NewRefresh<'_>) -> Result<(
     Ok(())
 }
 
-/// Locks the token's row, so that of two uses at one moment one is the second.
+/// Waits for the turn at a person's sessions, and keeps it until the end of the transaction. Who ends sessions and waited only for the row
+/// of a token that is being exchanged would not see its successor, which would live on. Take it before any row of theirs is locked.
+pub async fn take_turn(tx: &mut TenantTx, user: UserId) -> Result<(), PgError> {
+    let whose = format!("sessions:{} {user}", tx.tenant());
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", whose).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Takes the turn at its owner's sessions and locks the token's row, so that of two uses at one moment one is the second.
 pub async fn lock_refresh(tx: &mut TenantTx, hash: &[u8]) -> Result<Option<Refresh>, PgError> {
     let tenant = tx.tenant().uuid();
+    let owner = sqlx::query_scalar!(
+        r#"SELECT user_id AS "id: UserId" FROM refresh_tokens WHERE tenant_id = $1 AND token_hash = $2"#,
+        tenant,
+        hash,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(owner) = owner else { return Ok(None) };
+    take_turn(tx, owner).await?;
+    // A statement of its own: it sees what was done in the turns before.
     Ok(sqlx::query_as!(
         Refresh,
         r#"SELECT id AS "id: TokenId", user_id AS "user: UserId", family_id AS "family: TokenId", expires_at, used_at, revoked_at
