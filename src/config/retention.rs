@@ -12,7 +12,7 @@ pub struct Retention {
     pub every: Span,
     /// Answers kept under an `Idempotency-Key`; a key that comes again later is a new request.
     pub idempotency_keys: Span,
-    /// Mails, sent or given up, since they were written.
+    /// Mails, sent or given up, since they were written. One that still waits is kept for 90 days.
     pub mails: Span,
     /// Refresh tokens and mailed links, since they expired or were revoked.
     pub tokens: Span,

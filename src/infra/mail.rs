@@ -21,6 +21,8 @@ pub enum MailError {
     Compose(#[from] lettre::error::Error),
     #[error("the SMTP server: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
+    #[error("the SMTP server takes no such address: {0}")]
+    Recipient(lettre::transport::smtp::Error),
 }
 
 impl MailError {
@@ -28,7 +30,7 @@ impl MailError {
     fn status(&self) -> Option<Code> {
         match self {
             Self::Smtp(error) => error.status(),
-            Self::Address(_) | Self::Compose(_) => None,
+            Self::Address(_) | Self::Compose(_) | Self::Recipient(_) => None,
         }
     }
 
@@ -36,7 +38,7 @@ impl MailError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Compose(_) => true,
+            Self::Address(_) | Self::Compose(_) | Self::Recipient(_) => true,
             Self::Smtp(_) => self.status().is_some_and(|code| (550..=553).contains(&u16::from(code))),
         }
     }
@@ -56,6 +58,7 @@ impl MailError {
         match (self, self.status()) {
             (Self::Address(_), _) => "not an address".to_owned(),
             (Self::Compose(_), _) => "it could not be put together".to_owned(),
+            (Self::Recipient(_), _) => "the SMTP server takes only addresses in ASCII".to_owned(),
             (Self::Smtp(_), Some(code)) => format!("the SMTP server answered {code}"),
             (Self::Smtp(error), None) if error.is_tls() => "no TLS with the SMTP server".to_owned(),
             (Self::Smtp(_), None) => "the SMTP server can not be reached".to_owned(),
@@ -97,8 +100,11 @@ impl Sender {
             .subject(subject)
             .header(ContentType::TEXT_PLAIN)
             .body(body)?;
-        transport.send(message).await?;
-        Ok(())
+        let Err(error) = transport.send(message).await else { return Ok(()) };
+        // What the client itself refuses: an address that needs SMTPUTF8, or else a server without STARTTLS or a way to sign in. Those
+        // concern all mail, and show without any.
+        let is_its_own = error.is_client() && !to.is_ascii() && transport.test_connection().await.is_ok_and(|up| up);
+        Err(if is_its_own { MailError::Recipient(error) } else { MailError::Smtp(error) })
     }
 }
 

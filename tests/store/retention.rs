@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use rialto::config::Retention;
-use rialto::domain::privacy::retention::{BATCH, Swept, round};
+use rialto::domain::privacy::retention::{BATCH, MAIL_WAITS_MAX, Swept, round};
 use rialto::kernel::Scope;
 use tokio::sync::Mutex;
 
@@ -26,8 +26,9 @@ async fn leave_behind(world: &World, who: &Scope, (word, count): (&str, i64), la
         .sql(&format!(
             "INSERT INTO idempotency_keys SELECT '{tenant}', '{user}', '{word}' || n, '', 200, 'null', '{keys}'
                FROM generate_series(1, {count}) n;
-             INSERT INTO mails (tenant_id, id, recipient, subject, body, created_at, sent_at)
-             SELECT '{tenant}', gen_random_uuid(), 'a@example.org', '{word}', '', '{mails}', CASE WHEN n % 2 = 0 THEN '{mails}'::timestamptz END
+             INSERT INTO mails (tenant_id, id, recipient, subject, body, created_at, sent_at, due_at, attempts)
+             SELECT '{tenant}', gen_random_uuid(), 'a@example.org', '{word}', '', '{mails}', CASE WHEN n % 3 = 0 THEN '{mails}'::timestamptz END,
+                    CASE WHEN n % 3 = 1 THEN 'infinity' ELSE '-infinity' END::timestamptz, CASE WHEN n % 3 = 2 THEN 8 ELSE 1 END
                FROM generate_series(1, {count}) n;
              INSERT INTO mail_tokens
              SELECT '{tenant}', gen_random_uuid(), '{user}', 'verify_email', ('{word}' || n)::bytea, '{tokens}', '{tokens}'
@@ -76,6 +77,15 @@ async fn what_is_over_goes_in_portions_and_what_is_not_stays() {
                 (then() + TimeDelta::days(10)).to_rfc3339()
             ))
             .await;
+        for (word, late) in [("waits", -TimeDelta::seconds(1)), ("waited", TimeDelta::zero())] {
+            let at = (then() - MAIL_WAITS_MAX - late).to_rfc3339();
+            world
+                .sql(&format!(
+                    "INSERT INTO mails (tenant_id, id, recipient, subject, body, created_at, attempts)
+                     VALUES ('{tenant}', gen_random_uuid(), 'a@example.org', '{word}', '', '{at}', 1)"
+                ))
+                .await;
+        }
     }
     let keep = Retention::default();
 
@@ -90,18 +100,21 @@ async fn what_is_over_goes_in_portions_and_what_is_not_stays() {
     let of_each = |count| Swept {
         idempotency_keys: count,
         mails: count,
+        waiting_mails: 0,
         mail_tokens: count,
         ended_sessions: count,
         refresh_tokens: count,
     };
     let mut all = first;
     all += rest;
-    assert_eq!(all, of_each(MANY + 2));
+    assert_eq!(all, Swept { waiting_mails: 2, ..of_each(MANY + 2) });
     assert!(behind_first.iter().all(|count| *count >= MANY - BATCH), "{behind_first:?}");
     for world in [&big, &small] {
         assert_eq!(left(world, "over").await, [0; 5]);
         assert_eq!(left(world, "fresh").await, [3; 5]);
         assert_eq!(left(world, "spent").await, [0, 0, 0, 0, 1]);
+        assert_eq!(left(world, "waits").await, [0, 1, 0, 0, 0]);
+        assert_eq!(left(world, "waited").await, [0; 5]);
     }
     assert_eq!(round(&big.pg, &keep, then()).await.unwrap(), Swept::default());
 }

@@ -26,7 +26,8 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 const AWAY_MAX: Duration = Duration::from_secs(60);
 /// Mail of one look.
 const BATCH: i64 = 50;
-const ATTEMPTS_MAX: i32 = 8;
+/// Mail that had so many is given up.
+pub const ATTEMPTS_MAX: i32 = 8;
 
 /// Works for as long as the process lives.
 pub async fn run(pg: Pg, clock: Clock, config: Arc<Config>) {
@@ -79,7 +80,7 @@ enum Outlook {
 impl Postman {
     async fn round(&self) -> Result<Outlook, PgError> {
         let mut tx = self.pg.platform().await?;
-        let due = store::list_due(&mut tx, self.clock.now(), BATCH).await?;
+        let due = store::list_due(&mut tx, self.clock.now(), ATTEMPTS_MAX, BATCH).await?;
         tx.commit().await?;
         let mut outlook = Outlook::NothingDue;
         for mail in due {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::store;
 use crate::config::{Config, Retention};
@@ -18,11 +18,14 @@ use crate::kernel::Clock;
 pub const BATCH: i64 = 1_000;
 /// Between two rounds while there is something to delete: requests come first.
 const BREATH: Duration = Duration::from_millis(100);
+/// How long mail waits at most for a postman or a mail server; what retention keeps for longer waits for as long.
+pub const MAIL_WAITS_MAX: TimeDelta = TimeDelta::days(90);
 
 /// Instants before which rows are over.
 pub(super) struct Before {
     pub(super) keys: DateTime<Utc>,
     pub(super) mails: DateTime<Utc>,
+    pub(super) waiting_mails: DateTime<Utc>,
     pub(super) tokens: DateTime<Utc>,
 }
 
@@ -30,7 +33,10 @@ pub(super) struct Before {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     pub idempotency_keys: i64,
+    /// Sent or given up.
     pub mails: i64,
+    /// Neither: nobody sends mail.
+    pub waiting_mails: i64,
     pub mail_tokens: i64,
     pub ended_sessions: i64,
     pub refresh_tokens: i64,
@@ -40,6 +46,7 @@ impl std::ops::AddAssign for Swept {
     fn add_assign(&mut self, other: Self) {
         self.idempotency_keys += other.idempotency_keys;
         self.mails += other.mails;
+        self.waiting_mails += other.waiting_mails;
         self.mail_tokens += other.mail_tokens;
         self.ended_sessions += other.ended_sessions;
         self.refresh_tokens += other.refresh_tokens;
@@ -57,6 +64,9 @@ pub async fn run(pg: Pg, clock: Clock, config: Arc<Config>) {
                 Swept::default()
             }
         };
+        if round.waiting_mails > 0 {
+            tracing::error!(mails = round.waiting_mails, "mail that nobody had sent in all that time was deleted");
+        }
         swept += round;
         if round != Swept::default() {
             tokio::time::sleep(BREATH).await;
@@ -75,9 +85,11 @@ pub async fn run(pg: Pg, clock: Clock, config: Arc<Config>) {
 /// # Errors
 /// Those of the database; what was deleted before stays deleted.
 pub async fn round(pg: &Pg, keep: &Retention, now: DateTime<Utc>) -> Result<Swept, PgError> {
+    let mails = now - keep.mails.duration();
     let before = Before {
         keys: now - keep.idempotency_keys.duration(),
-        mails: now - keep.mails.duration(),
+        mails,
+        waiting_mails: mails.min(now - MAIL_WAITS_MAX),
         tokens: now - keep.tokens.duration(),
     };
     let mut tx = pg.platform().await?;

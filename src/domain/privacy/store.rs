@@ -1,6 +1,7 @@
 //! SQL of retention: the one place that deletes what is over, whichever module wrote it.
 
 use super::retention::{Before, Swept};
+use crate::domain::identity::postman::ATTEMPTS_MAX;
 use crate::infra::pg::{PgError, PlatformTx, TenantTx};
 use crate::kernel::TenantId;
 
@@ -10,9 +11,17 @@ pub(super) async fn list_tenants_due(
     before: &Before,
     limit: i64,
 ) -> Result<Vec<TenantId>, PgError> {
-    Ok(sqlx::query_file_scalar!("src/domain/privacy/tenants_due.sql", before.keys, before.mails, before.tokens, limit)
-        .fetch_all(tx.conn())
-        .await?)
+    Ok(sqlx::query_file_scalar!(
+        "src/domain/privacy/tenants_due.sql",
+        before.keys,
+        before.mails,
+        before.tokens,
+        limit,
+        ATTEMPTS_MAX,
+        before.waiting_mails,
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Deletes the oldest, `limit` rows of each kind. Rows that somebody else holds are left for later.
@@ -25,7 +34,9 @@ pub(super) async fn sweep(tx: &mut TenantTx, before: &Before, limit: i64) -> Res
         before.keys,
         before.mails,
         before.tokens,
-        limit
+        limit,
+        ATTEMPTS_MAX,
+        before.waiting_mails,
     )
     .fetch_one(tx.conn())
     .await?)

@@ -31,13 +31,19 @@ pub struct Waiting {
     pub attempts: i32,
 }
 
-/// Mail whose next attempt is due, the longest due first.
-pub async fn list_due(tx: &mut PlatformTx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Waiting>, PgError> {
+/// Mail whose next attempt is due, the longest due first; what had `attempts_max` is given up.
+pub async fn list_due(
+    tx: &mut PlatformTx,
+    now: DateTime<Utc>,
+    attempts_max: i32,
+    limit: i64,
+) -> Result<Vec<Waiting>, PgError> {
     Ok(sqlx::query_as!(
         Waiting,
         r#"SELECT tenant_id AS "tenant: TenantId", id AS "id: MailId", attempts FROM mails
-            WHERE sent_at IS NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"#,
+            WHERE sent_at IS NULL AND due_at <= $1 AND attempts < $2 ORDER BY due_at LIMIT $3"#,
         now,
+        attempts_max,
         limit,
     )
     .fetch_all(tx.conn())
