@@ -10,7 +10,7 @@ use super::accounts::with_accounts;
 use super::ready::{self, Part};
 use super::{Failure, say};
 use crate::config::Config;
-use crate::domain::tenancy::verbs::{self, By};
+use crate::domain::tenancy::verbs;
 use crate::infra::pg::Pg;
 use crate::infra::privileges;
 use crate::kernel::{Clock, TenantId, page};
@@ -75,7 +75,7 @@ async fn cut_histories(pg: &Pg, named: Option<&str>) -> Result<Value, Failure> {
     let started = Instant::now();
     let (mut tenants, mut streams) = (0, 0);
     let mut cut = async |tenant| -> Result<(), Failure> {
-        streams += verbs::restored(pg, tenant, By { actor: None, at: Clock::System.now() }).await?;
+        streams += verbs::restored(pg, tenant, &Clock::System).await?;
         tenants += 1;
         Ok(())
     };

@@ -9,6 +9,7 @@ mod agreement;
 mod idempotency;
 mod joining;
 mod members;
+mod restored;
 mod retention;
 mod rooms;
 mod world;

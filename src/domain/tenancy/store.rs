@@ -244,9 +244,13 @@ pub(super) async fn list_newest(tx: &mut PlatformTx) -> Result<Vec<Change>, PgEr
 /// Notes that the history of the transaction's tenant was cut.
 pub(super) async fn set_restored(tx: &mut TenantTx, at: DateTime<Utc>) -> Result<(), PgError> {
     let tenant = tx.tenant().uuid();
-    sqlx::query!("UPDATE tenants SET restored_at = $2, updated_at = $2 WHERE id = $1", tenant, at)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE tenants SET restored_at = $2, updated_at = greatest(updated_at, $2) WHERE id = $1",
+        tenant,
+        at
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::domain::events;
 use crate::infra::bus::News;
 use crate::infra::pg::{Pg, PgError, TenantTx};
 use crate::kernel::page::Page;
-use crate::kernel::{TenantId, UserId};
+use crate::kernel::{Clock, TenantId, UserId};
 
 pub use store::Counts;
 
@@ -163,10 +163,12 @@ pub async fn change_state(pg: &Pg, id: TenantId, to: State, reason: Option<&str>
 ///
 /// # Errors
 /// [`TenancyError::NotFound`], and those of the database.
-pub async fn restored(pg: &Pg, id: TenantId, by: By) -> Result<u64, TenancyError> {
+pub async fn restored(pg: &Pg, id: TenantId, clock: &Clock) -> Result<u64, TenancyError> {
     let streams = events::renew_epochs(pg, id).await?;
     let mut tx = pg.tenant(id).await?;
     lock(&mut tx).await?;
+    // Not from before the streams, which can take minutes: nodes look for what changed lately.
+    let by = By { actor: None, at: clock.now() };
     store::set_restored(&mut tx, by.at).await?;
     note(&mut tx, by, "tenant.restored", json!({ "streams": streams })).await?;
     tx.announce(News::HistoryCut { tenant: id });
