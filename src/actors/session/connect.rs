@@ -39,6 +39,10 @@ impl Client {
             Err(TokenRefused::Unavailable) => return self.refuse(id, ErrorCode::Internal),
             Err(TokenRefused::Close(why)) => return self.close(why),
         };
+        // Gone meanwhile: nobody would give back what is taken from here on.
+        if self.over.get() {
+            return;
+        }
         if !self.hub.live.admission.enter(identity.tenant, identity.user) {
             return self.close(Disconnect::ConnectionLimit);
         }

@@ -105,7 +105,10 @@ impl Client {
         self.subscriptions.borrow_mut().insert(channel, Rc::clone(&subscription));
         self.hub.join(&subscription.feed, Rc::clone(&subscription));
         match self.may_hear(identity, channel).await {
-            Ok(()) if self.over.get() => Err(ErrorCode::Expired.into()),
+            Ok(()) if self.over.get() => {
+                self.remove_subscription(channel);
+                Err(ErrorCode::Expired.into())
+            }
             Ok(()) => Ok(subscription),
             Err(error) => {
                 self.remove_subscription(channel);
