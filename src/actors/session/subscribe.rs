@@ -125,7 +125,7 @@ impl Client {
     ) -> Result<(SubscribeResult, Mark), ErrorBody> {
         let feed = &subscription.feed;
         if subscription.channel.kind().shape == Shape::Ephemeral {
-            return Ok((SubscribeResult::default(), Mark::default()));
+            return Ok((SubscribeResult::default(), Mark { era: feed.era(), top: 0 }));
         }
         if feed.position().is_none() {
             self.hub.live.anchor(feed).await?;
