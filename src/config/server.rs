@@ -13,7 +13,7 @@ use super::units::Span;
 pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// HTTP workers; 0 means one per CPU.
+    /// HTTP workers, at most 64; 0 means one per CPU.
     pub workers: usize,
     /// Everything that this node keeps on disk: the embedded store, keys, files.
     pub data_dir: PathBuf,
@@ -61,12 +61,12 @@ impl Server {
         self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
-    /// Worker threads to start: as configured, else one per CPU.
+    /// Worker threads to start: as configured, else one per CPU, up to [`MAX_WORKERS`].
     pub fn worker_count(&self) -> usize {
         if self.workers > 0 {
-            return self.workers;
+            return self.workers.min(MAX_WORKERS);
         }
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_WORKERS)
     }
 
     pub(super) fn check(&self, refusals: &mut Vec<String>) {
@@ -93,8 +93,8 @@ impl Server {
     }
 }
 
-/// More workers than this is a typing mistake, not a machine.
-const MAX_WORKERS: usize = 1_024;
+/// A channel keeps the workers that listen to it as the bits of one word.
+const MAX_WORKERS: usize = 64;
 
 /// `scheme://host[:port]`, nothing behind it.
 fn is_origin(text: &str) -> bool {

@@ -83,6 +83,14 @@ fn an_unknown_feature_of_a_plan_is_named() {
 }
 
 #[test]
+fn no_more_workers_start_than_a_channel_can_tell_apart() {
+    let message = refusal("server: {workers: 65}\n", &[]);
+    assert!(message.contains("server.workers") && message.contains("64"), "{message}");
+    let server = Server { workers: 1_000, ..Server::default() };
+    assert_eq!(server.worker_count(), 64);
+}
+
+#[test]
 fn contradictions_are_listed_together() {
     let yaml = "tenancy:\n  default_plan: gold\nlimits:\n  socket:\n    frame: 1 KiB\n";
     let message = refusal(yaml, &[("REDIS_URL", "redis://localhost"), ("KAFKA_BROKERS", "localhost:9092")]);
