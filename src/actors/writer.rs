@@ -56,8 +56,7 @@ impl Writers {
                 batch_max,
                 counters: Arc::clone(counters),
                 connection: None,
-                waiting: HashMap::new(),
-                turn: VecDeque::new(),
+                line: Line::default(),
             };
             db.runtime().spawn(writer.keep_running());
             tx
@@ -90,8 +89,16 @@ struct Writer {
     counters: Arc<Counters>,
     /// Kept between batches; dropped after a failure.
     connection: Option<PoolConnection<sqlx::Postgres>>,
+    line: Line,
+}
+
+/// Jobs that wait for their batch.
+#[derive(Default)]
+struct Line {
     waiting: HashMap<TenantId, VecDeque<Job>>,
     turn: VecDeque<TenantId>,
+    /// All of them.
+    jobs: usize,
 }
 
 impl Writer {
@@ -102,55 +109,26 @@ impl Writer {
 
     async fn run(&mut self) {
         // What a panic interrupted: the rooms see their answers dropped, tell the authors to try again and read where they stand.
-        (self.connection, self.waiting, self.turn) = Default::default();
+        (self.connection, self.line) = Default::default();
         loop {
-            if self.turn.is_empty() {
+            if self.line.jobs == 0 {
                 let job = tokio::select! {
                     job = self.jobs.recv() => job,
                     // The pool is closed once every connection is back: also the one that is kept here.
                     () = self.pg.app_pool().close_event() => return,
                 };
                 let Some(job) = job else { return };
-                self.gather(job);
+                self.line.push(job);
             }
-            while self.turn.len() < QUEUE_MAX
+            while self.line.jobs < QUEUE_MAX
                 && let Ok(job) = self.jobs.try_recv()
             {
-                self.gather(job);
+                self.line.push(job);
             }
-            let Some(tenant) = self.turn.pop_front() else { continue };
-            let batch = self.take_batch(tenant);
-            self.write(tenant, batch).await;
-        }
-    }
-
-    fn gather(&mut self, job: Job) {
-        let tenant = job.tenant;
-        let queue = self.waiting.entry(tenant).or_default();
-        if queue.is_empty() {
-            self.turn.push_back(tenant);
-        }
-        queue.push_back(job);
-    }
-
-    /// Whole jobs of one tenant up to a batch; the tenant goes to the end of the line with the rest.
-    fn take_batch(&mut self, tenant: TenantId) -> Vec<Job> {
-        let Some(queue) = self.waiting.get_mut(&tenant) else { return Vec::new() };
-        let mut batch = Vec::new();
-        let mut rows = 0;
-        while let Some(job) = queue.front() {
-            if rows > 0 && rows + job.drafts.len() > self.batch_max {
-                break;
+            if let Some((tenant, batch)) = self.line.take_batch(self.batch_max) {
+                self.write(tenant, batch).await;
             }
-            rows += job.drafts.len();
-            batch.extend(queue.pop_front());
         }
-        if queue.is_empty() {
-            self.waiting.remove(&tenant);
-        } else {
-            self.turn.push_back(tenant);
-        }
-        batch
     }
 
     async fn write(&mut self, tenant: TenantId, batch: Vec<Job>) {
@@ -198,5 +176,62 @@ impl Writer {
         for (stream, event) in outcome.personal {
             self.pg.bus().publish(News::Advanced { tenant, stream, event });
         }
+    }
+}
+
+impl Line {
+    fn push(&mut self, job: Job) {
+        let tenant = job.tenant;
+        let queue = self.waiting.entry(tenant).or_default();
+        if queue.is_empty() {
+            self.turn.push_back(tenant);
+        }
+        queue.push_back(job);
+        self.jobs += 1;
+    }
+
+    /// Whole jobs of the tenant whose turn it is, up to a batch; it goes to the end of the line with the rest.
+    fn take_batch(&mut self, batch_max: usize) -> Option<(TenantId, Vec<Job>)> {
+        let tenant = self.turn.pop_front()?;
+        let queue = self.waiting.get_mut(&tenant)?;
+        let mut batch = Vec::new();
+        let mut rows = 0;
+        while let Some(job) = queue.front() {
+            if rows > 0 && rows + job.drafts.len() > batch_max {
+                break;
+            }
+            rows += job.drafts.len();
+            batch.extend(queue.pop_front());
+        }
+        if queue.is_empty() {
+            self.waiting.remove(&tenant);
+        } else {
+            self.turn.push_back(tenant);
+        }
+        self.jobs -= batch.len();
+        Some((tenant, batch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(tenant: TenantId) -> Job {
+        Job { tenant, drafts: Vec::new(), answers: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn what_waits_is_counted_by_jobs_and_served_in_turn() {
+        let (busy, quiet) = (TenantId::generate(), TenantId::generate());
+        let mut line = Line::default();
+        for tenant in [busy, busy, busy, quiet] {
+            line.push(job(tenant));
+        }
+        assert_eq!(line.jobs, 4);
+        assert!(line.take_batch(10).is_some_and(|(tenant, batch)| (tenant, batch.len()) == (busy, 3)));
+        assert_eq!(line.jobs, 1);
+        assert!(line.take_batch(10).is_some_and(|(tenant, batch)| (tenant, batch.len()) == (quiet, 1)));
+        assert!(line.jobs == 0 && line.take_batch(10).is_none());
     }
 }
