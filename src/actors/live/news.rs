@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Live;
 use crate::actors::feed::{Accepted, FeedKey};
 use crate::actors::gaps;
 use crate::actors::hub::Delivery;
-use crate::domain::tenancy::State;
+use crate::domain::tenancy::{State, TenancyError};
 use crate::infra::bus::{News, Sessions, StreamEvent, StreamId};
 use crate::kernel::{TenantId, UserId};
 use crate::protocol::{Channel, Disconnect};
+
+/// When a tenant's state could not be read.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Live {
     /// Takes news that a commit has published. Runs on whatever thread committed; never waits.
@@ -73,10 +77,15 @@ impl Live {
         self.tenants.forget(tenant);
         let (tenants, pg, hubs) = (self.tenants.clone(), self.db.pg().clone(), Arc::clone(&self.hubs));
         self.db.runtime().spawn(async move {
-            let why = match tenants.get(&pg, tenant).await.map(|tenant| tenant.state) {
-                Ok(State::Suspended) => Disconnect::TenantSuspended,
-                Ok(State::Terminated) => Disconnect::TenantTerminated,
-                _ => return,
+            let why = loop {
+                match tenants.get(&pg, tenant).await.map(|tenant| tenant.state) {
+                    Ok(State::Suspended) => break Disconnect::TenantSuspended,
+                    Ok(State::Terminated) => break Disconnect::TenantTerminated,
+                    Ok(State::Active | State::Provisioning) | Err(TenancyError::NotFound) => return,
+                    // The store is away: the decision stands, and is read when it is back.
+                    Err(error) => tracing::warn!(tenant.id = %tenant, %error, "a tenant's state could not be read yet"),
+                }
+                tokio::time::sleep(AGAIN_AFTER).await;
             };
             for hub in hubs.iter() {
                 hub.deliver(Delivery::Close { tenant, user: None, which: Sessions::All, why });
