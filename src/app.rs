@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::actors::hub::{self, Delivery, Hub, HubReceiver};
+use crate::actors::hub::{self, Hub, HubReceiver};
 use crate::actors::live::{Live, Parts};
 use crate::config::{Config, StoreUrls, Transport};
 use crate::domain::identity::{Accounts, Directory, Hasher, Keys, MasterKey};
@@ -183,7 +183,7 @@ async fn until_stopped(server: Server, live: &Arc<Live>, config: &Config) -> Res
     tracing::info!("stopping");
     cut_after(config.server.stop_within.duration());
     handle.pause().await;
-    live.tell(|| Delivery::Drain { within: DRAIN });
+    live.drain(DRAIN);
     let drained = async {
         let until = std::time::Instant::now() + DRAIN + Duration::from_secs(1);
         while live.admission.connections() > 0 && std::time::Instant::now() < until {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use listeners::Listeners;
 
@@ -47,8 +47,6 @@ pub enum Delivery {
     Close { tenant: TenantId, user: Option<UserId>, which: Sessions, why: Disconnect },
     /// Commands of an emulated session, which arrived at another worker.
     Frame { client: u64, data: Bytes },
-    /// The process stops: sessions close spread over this time.
-    Drain { within: Duration },
     /// Panic, to prove what happens then.
     #[cfg(feature = "faults")]
     Panic,
@@ -60,6 +58,8 @@ pub struct HubSender {
     queue: mpsc::Sender<Delivery>,
     overflown: Arc<AtomicBool>,
     undecided: Arc<AtomicBool>,
+    /// Beside the queue, which may be full.
+    drain_within: watch::Sender<Duration>,
 }
 
 /// The other end, to be given to [`Hub::run`] on the worker's thread.
@@ -67,6 +67,7 @@ pub struct HubReceiver {
     queue: mpsc::Receiver<Delivery>,
     overflown: Arc<AtomicBool>,
     undecided: Arc<AtomicBool>,
+    drain_within: watch::Receiver<Duration>,
 }
 
 /// A queue to one worker.
@@ -74,8 +75,14 @@ pub struct HubReceiver {
 pub fn channel() -> (HubSender, HubReceiver) {
     let (tx, rx) = mpsc::channel(QUEUE_MAX);
     let (overflown, undecided) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-    let sender = HubSender { queue: tx, overflown: Arc::clone(&overflown), undecided: Arc::clone(&undecided) };
-    (sender, HubReceiver { queue: rx, overflown, undecided })
+    let (drain, drain_within) = watch::channel(Duration::ZERO);
+    let sender = HubSender {
+        queue: tx,
+        overflown: Arc::clone(&overflown),
+        undecided: Arc::clone(&undecided),
+        drain_within: drain,
+    };
+    (sender, HubReceiver { queue: rx, overflown, undecided, drain_within })
 }
 
 impl HubSender {
@@ -95,12 +102,15 @@ impl HubSender {
         match lost {
             Delivery::Entry { .. } | Delivery::Cut { .. } => self.overflown.store(true, Ordering::Release),
             Delivery::JoinLeave { .. } | Delivery::Frame { .. } => {}
-            Delivery::Recheck { .. } | Delivery::Close { .. } | Delivery::Drain { .. } => {
-                self.undecided.store(true, Ordering::Release)
-            }
+            Delivery::Recheck { .. } | Delivery::Close { .. } => self.undecided.store(true, Ordering::Release),
             #[cfg(feature = "faults")]
             Delivery::Panic => {}
         }
+    }
+
+    /// The process stops: sessions close spread over this time.
+    pub fn drain(&self, within: Duration) {
+        self.drain_within.send_replace(within);
     }
 
     /// Hands a delivery over, or says that the queue is full.
@@ -178,6 +188,10 @@ impl Hub {
                     // Sessions were woken; let them write before more piles up.
                     tokio::task::yield_now().await;
                 }
+                Ok(()) = receiver.drain_within.changed() => {
+                    let within = *receiver.drain_within.borrow_and_update();
+                    self.drain(within);
+                }
                 _ = sweep.tick() => self.sweep(),
             }
             if receiver.queue.is_empty() && receiver.overflown.swap(false, Ordering::AcqRel) {
@@ -225,7 +239,6 @@ impl Hub {
                     client.receive(&data);
                 }
             }
-            Delivery::Drain { within } => self.drain(within),
             #[cfg(feature = "faults")]
             #[expect(clippy::panic, reason = "asked for by a test")]
             Delivery::Panic => panic!("a hub was asked to panic"),
@@ -352,5 +365,20 @@ impl Hub {
             feed.leave(self.worker);
             channels.remove(&feed.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_to_drain_reaches_a_worker_whose_queue_is_full() {
+        let (sender, receiver) = channel();
+        let delivery = || Delivery::Recheck { tenant: TenantId::generate(), user: None, room: None };
+        while sender.try_deliver(delivery()) {}
+        sender.drain(Duration::from_secs(3));
+        assert!(receiver.drain_within.has_changed().unwrap());
+        assert_eq!(*receiver.drain_within.borrow(), Duration::from_secs(3));
     }
 }

@@ -307,6 +307,11 @@ impl Live {
         self.hubs.iter().for_each(|hub| hub.deliver(delivery()));
     }
 
+    /// Closes all sessions, spread over this time.
+    pub fn drain(&self, within: Duration) {
+        self.hubs.iter().for_each(|hub| hub.drain(within));
+    }
+
     /// Brings a map that nobody had looked at up to date.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use figment::Jail;
 
-use super::{Config, Overrides, Plan, Quota};
+use super::{Config, Overrides, Plan, Quota, Server};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/rialto.yaml");
 
