@@ -11,6 +11,7 @@ pub mod emulated;
 mod faults;
 mod maps;
 mod outbox;
+mod recheck;
 mod rpc;
 mod subscribe;
 mod subscription;
@@ -106,6 +107,9 @@ pub struct Client {
     pinged_at: Cell<Instant>,
     pong_due: Cell<bool>,
     over: Cell<bool>,
+    /// R9: what is to be looked at (one room, or all) once the look that is under way has ended.
+    check_due: Cell<Option<Option<RoomId>>>,
+    checking: Cell<bool>,
 }
 
 /// A limiter for a configured rate.
@@ -144,6 +148,8 @@ impl Client {
                 pinged_at: Cell::new(now),
                 pong_due: Cell::new(false),
                 over: Cell::new(false),
+                check_due: Cell::new(None),
+                checking: Cell::new(false),
             })
         })
     }
@@ -316,12 +322,6 @@ impl Client {
             self.pong_due.set(true);
             self.outbox.push(ping(self.format()));
         }
-    }
-
-    /// R9: looks again at what the client is subscribed to (in one room, or all), after rights have changed.
-    pub(super) fn recheck(self: &Rc<Self>, room: Option<RoomId>) {
-        let client = Rc::clone(self);
-        self.spawn(async move { client.check_subscriptions(room).await });
     }
 
     /// Runs work of this client. One that panics has left an answer out: the session ends, and the client comes back and recovers.

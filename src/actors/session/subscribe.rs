@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::{Client, Identity, Subscription};
 use crate::actors::feed::{FeedKey, Mark};
 use crate::actors::live::Refused;
-use crate::domain::identity::IdentityError;
 use crate::kernel::RoomId;
 use crate::protocol::subscription::{FLAG_REJECT_UNRECOVERED, SubscriptionType};
 use crate::protocol::{
@@ -232,43 +231,6 @@ impl Client {
             && !subscription.present.replace(true)
         {
             self.hub.live.presence.join(&self.hub.live, identity, room.into(), self.id);
-        }
-    }
-
-    /// R9: ends the subscriptions that the person may not have any more.
-    pub(super) async fn check_subscriptions(self: &Rc<Self>, room: Option<RoomId>) {
-        let Ok(identity) = self.identity() else { return };
-        let live = &self.hub.live;
-        // Whoever looks at everything may have missed any decision, that about the tenant too.
-        if room.is_none() {
-            match live.check_tenant(identity.tenant).await {
-                Err(Refused::TenantSuspended) => return self.close(Disconnect::TenantSuspended),
-                Err(Refused::TenantTerminated) => return self.close(Disconnect::TenantTerminated),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        match live.people.admit(&live.db, &identity.token).await {
-            Ok(person) => {
-                if let Some(known) = self.identity.borrow_mut().as_mut() {
-                    known.handle = Arc::clone(&person.scope.handle);
-                    known.display_name = Arc::clone(&person.scope.display_name);
-                }
-            }
-            Err(IdentityError::Banned) => return self.close(Disconnect::Banned),
-            Err(IdentityError::Unauthorized) => return self.close(Disconnect::InvalidToken),
-            Err(_) => {}
-        }
-        let of_room = |channel: &Channel| room.is_none_or(|room| channel.id() == room.uuid());
-        let channels: Vec<_> = self.subscriptions.borrow().keys().filter(|c| of_room(c)).copied().collect();
-        for channel in channels {
-            match self.may_hear(&identity, channel).await {
-                Ok(()) => {}
-                Err(error) if error.temporary => {
-                    // The store could not be asked: the client has to ask again rather than go on hearing.
-                    self.end_subscription(channel, Unsubscribe::Insufficient);
-                }
-                Err(_) => self.end_subscription(channel, Unsubscribe::Server),
-            }
         }
     }
 }
