@@ -55,7 +55,7 @@ impl Live {
 
     fn advance(&self, tenant: TenantId, stream: StreamId, event: StreamEvent) {
         if let StreamId::Room(room) = stream {
-            self.unread.note(self, tenant, room, &event);
+            self.unread.note(tenant, room, &event);
         }
         // A stream that nobody here has looked at needs nothing: who looks later reads the store.
         if let Some(feed) = self.feeds.find(&FeedKey::stream(tenant, stream))
