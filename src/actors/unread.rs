@@ -64,6 +64,8 @@ struct Person {
 /// A room's new events in order, each with the time on [`State::clock`] at which it came.
 type Noted = BTreeMap<u64, (u64, StreamEvent)>;
 
+type RoomsNews = (TenantId, RoomId, Vec<StreamEvent>);
+
 #[derive(Default)]
 struct State {
     people: HashMap<(TenantId, UserId), Person>,
@@ -185,7 +187,7 @@ impl Unread {
 
     /// What is to be counted up and whose counts are to be read. Events that came while a reading is under way stay for it: to count
     /// one twice changes nothing.
-    fn take(&self) -> (Vec<(TenantId, RoomId, Vec<StreamEvent>)>, HashSet<(TenantId, UserId)>) {
+    fn take(&self) -> (Vec<RoomsNews>, HashSet<(TenantId, UserId)>) {
         let mut state = self.lock();
         state.clock += 1;
         let due = state.noted.keys().map(|(tenant, room)| (*tenant, *room, state.events(*tenant, *room))).collect();

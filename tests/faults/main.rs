@@ -16,6 +16,7 @@
 mod crowd;
 mod decisions;
 mod kills;
+mod leaving;
 mod mail;
 mod node;
 mod panics;

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use rialto::protocol::{PublishRequest, Request};
 use serde_json::Value;
 
 use crate::node::Node;
@@ -81,6 +82,8 @@ async fn a_tail_that_is_lost_under_a_running_server_raises_an_alarm_and_is_made_
     let channel = place.channel();
     let mut socket = Socket::open(node.port, &person.token).await.unwrap();
     let before = socket.subscribe(&channel, None).await.unwrap().unwrap();
+    let typing = format!("typing:{}", place.room);
+    socket.subscribe(&typing, None).await.unwrap().unwrap();
     person.say(&place, "kept").await;
     for number in 1..=3 {
         person.say(&place, &format!("lost {number}")).await;
@@ -112,4 +115,10 @@ async fn a_tail_that_is_lost_under_a_running_server_raises_an_alarm_and_is_made_
     assert_eq!(person.say(&place, "new").await, kept + 1);
     let told = socket.publication(&channel, PATIENCE).await.unwrap().unwrap();
     assert_eq!((told.offset, body(&told)["message"]["text"].as_str()), (kept + 1, Some("new")));
+
+    // What has no past goes on as before.
+    socket.subscribe(&typing, None).await.unwrap().unwrap();
+    let publish = PublishRequest { channel: typing.clone(), ..PublishRequest::default() };
+    assert!(socket.call(Request::Publish(publish)).await.unwrap().error.is_none());
+    assert!(socket.publication(&typing, PATIENCE).await.unwrap().is_some());
 }
