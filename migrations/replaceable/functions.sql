@@ -28,7 +28,8 @@ END $$;
 --
 -- `p_heads` are bodies up to the message's text; the tail (mentions, reply) is resolved here. `p_look_up` looks for earlier sends of the
 -- same client ids first; without it such a send fails the whole call with `messages_client_id_key`, and the caller calls again with it.
--- That is rare, and the unique index is asked anyway.
+-- That is rare, and the unique index is asked anyway. A post that might be refused is always looked up: a repeat is answered with what
+-- was stored, also where the author may not write any more.
 --
 -- Answers with arrays, a position per post. An array that would be empty of anything is null.
 --   offsets        where the post stands; null: refused
@@ -36,12 +37,13 @@ END $$;
 --   retry_after_s  when a post that came too early may come again
 --   stored_ids     the id under which the same send had been stored before
 --   tails          what was appended to the head, where that is not the tail of a post without mentions and reply
+--   calls          whether the author may call groups (@here, @moderators), where anybody calls
 -- and the events put into the streams of people who were called or written to, in the order of their offsets:
 --   recipients, personal_offsets, personal_kinds, personal_bodies
 CREATE OR REPLACE FUNCTION post_messages(
     p_tenant uuid, p_at timestamptz, p_look_up boolean, p_ids uuid[], p_rooms uuid[], p_authors uuid[], p_client_ids uuid[],
     p_texts text[], p_heads text[], p_reply_tos uuid[], p_handles text[], p_groups text[],
-    OUT offsets bigint[], OUT refusals text[], OUT retry_after_s integer[], OUT stored_ids uuid[], OUT tails text[],
+    OUT offsets bigint[], OUT refusals text[], OUT retry_after_s integer[], OUT stored_ids uuid[], OUT tails text[], OUT calls boolean[],
     OUT recipients uuid[], OUT personal_offsets bigint[], OUT personal_kinds text[], OUT personal_bodies text[]
 )
 LANGUAGE plpgsql
@@ -99,7 +101,8 @@ BEGIN
                  LIMIT 1) p ON true
           LEFT JOIN LATERAL (
                 SELECT x.id, x.event_offset FROM messages x
-                 WHERE p_look_up
+                 WHERE (p_look_up OR r.archived_at IS NOT NULL OR c.muted_until > p_at OR u.role = 'guest' OR r.kind = 'announcement'
+                        OR r.slow_mode_s > 0 OR i.reply_to IS NOT NULL)
                    AND x.tenant_id = p_tenant AND x.room_id = i.room_id AND x.author_id = i.author_id AND x.client_id = i.client_id
                  LIMIT 1) m ON true
           LEFT JOIN LATERAL (
@@ -133,7 +136,7 @@ BEGIN
         SELECT g.*,
                coalesce(g.refusal, CASE WHEN g.not_before > p_at
                         OR g.not_before IS NOT NULL
-                           AND dense_rank() OVER (PARTITION BY g.room_id, g.author_id ORDER BY g.first_ord) > 1 THEN 'slow_mode' END) AS verdict
+                           AND dense_rank() OVER (PARTITION BY g.room_id, g.author_id, g.stored_id IS NULL ORDER BY g.first_ord) > 1 THEN 'slow_mode' END) AS verdict
           FROM grouped g
     ), placed AS (
         SELECT p.*, p.verdict IS NULL AND p.stored_id IS NULL AND p.ord = p.first_ord AS fresh,
@@ -219,6 +222,7 @@ BEGIN
     END IF;
 
     IF v_any_call THEN
+        calls := v_moderates;
         INSERT INTO mentions (tenant_id, room_id, target, event_offset)
         SELECT p_tenant, i.room_id, 'user:' || x.user_id, i.fresh
           FROM unnest(p_rooms, v_mentioned, v_fresh) AS i (room_id, mentioned, fresh)

@@ -113,7 +113,9 @@ impl Pg {
                 .test_before_acquire(false)
                 .connect_lazy_with(options))
         };
-        Ok(Self { app: pool(&urls.app, store.connections)?, platform: pool(&urls.platform, 2)?, bus })
+        // Writers keep theirs: what is configured for requests stays theirs.
+        let app = store.connections + u32::try_from(store.writer_count()).unwrap_or_default();
+        Ok(Self { app: pool(&urls.app, app)?, platform: pool(&urls.platform, 2)?, bus })
     }
 
     /// Begins a transaction that sees one tenant's rows.

@@ -86,6 +86,38 @@ async fn what_may_not_be_written_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_repeat_is_answered_as_stored_whatever_has_been_decided_since() {
+    let tenant = TestTenant::make().await;
+    let (ada, bo) = (tenant.member("ada").await, tenant.member("bo").await);
+    let (home, room) = square(&[&ada, &bo]).await;
+    let (asked, _) = said(&ada, &room, "who comes?").await;
+    let body = json!({"client_id": Uuid::new_v4(), "text": "me", "reply_to": asked.rsplit('/').next()});
+    let first = bo.post(&format!("{room}/messages"), body.clone()).await.expect(201);
+    let repeat = async |why: &str| {
+        let again = bo.post(&format!("{room}/messages"), body.clone()).await.expect(201);
+        assert_eq!(
+            (&again["id"], &again["offset"], &again["duplicate"]),
+            (&first["id"], &first["offset"], &json!(true)),
+            "{why}"
+        );
+    };
+
+    repeat("nothing has changed").await;
+    assert!(delete(&ada, &asked).await.status < 300);
+    repeat("what it answers is gone").await;
+    ada.patch(&room, json!({"slow_mode_s": 60})).await.expect(200);
+    say(&bo, &room, "in slow mode").await.expect(201);
+    repeat("slow mode").await;
+    say(&bo, &room, "again").await.refused(429, "slow_mode");
+    let mute = format!("/v1/communities/{home}/members/{}/mute", bo.id());
+    assert!(ada.put(&mute, json!({"until": "2199-01-01T00:00:00Z"})).await.status < 300);
+    repeat("muted").await;
+    assert!(ada.put(&mute, json!({"until": null})).await.status < 300);
+    ada.patch(&room, json!({"archived": true})).await.expect(200);
+    repeat("archived").await;
+}
+
+#[tokio::test]
 async fn too_many_posts_of_one_person_have_to_wait() {
     let tenant = TestTenant::make().await;
     let ada = tenant.member("ada").await;

@@ -68,9 +68,12 @@ pub async fn post(
     };
     let answers = answers.into_iter().enumerate().map(|(ord, answer)| match answer {
         store::PostAnswer::Refused { code, retry_after_s } => Err(Error::from_refusal(&code, retry_after_s)),
-        store::PostAnswer::Stored { posted, tail } => {
-            let event =
-                (!posted.duplicate).then(|| event_of(&columns, ord, &drafts[ord], posted.offset, tail.as_deref()));
+        store::PostAnswer::Stored { posted, tail, calls } => {
+            let groups = if calls { columns.groups(ord) } else { "" };
+            let event = (!posted.duplicate).then(|| {
+                let body = [columns.head(ord), tail.as_deref().unwrap_or(store::EMPTY_TAIL)].concat();
+                event_of(&drafts[ord], posted.offset, body, groups, tail.as_deref())
+            });
             Ok((posted, event))
         }
     });
@@ -87,11 +90,9 @@ pub async fn post(
     Ok(Outcome { answers: answers.collect(), personal: personal.collect() })
 }
 
-/// The stored event as the function wrote it: head, then the tail it resolved, or the empty one.
-fn event_of(columns: &store::PostColumns, ord: usize, draft: &Draft, offset: u64, tail: Option<&str>) -> StreamEvent {
-    let body = [columns.head(ord), tail.unwrap_or(store::EMPTY_TAIL)].concat();
-    let mut calls: Vec<String> =
-        columns.groups(ord).split(',').filter(|g| !g.is_empty()).map(ToOwned::to_owned).collect();
+/// The event that the function stored. `groups` are those that the author may call, separated by commas.
+fn event_of(draft: &Draft, offset: u64, body: String, groups: &str, tail: Option<&str>) -> StreamEvent {
+    let mut calls: Vec<String> = groups.split(',').filter(|g| !g.is_empty()).map(ToOwned::to_owned).collect();
     calls.extend(tail.map(mentioned).unwrap_or_default());
     StreamEvent {
         offset,

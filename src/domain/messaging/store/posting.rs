@@ -65,8 +65,16 @@ impl PostColumns {
 
 /// What became of one post of a batch.
 pub(in crate::domain::messaging) enum PostAnswer {
-    Stored { posted: Posted, tail: Option<String> },
-    Refused { code: String, retry_after_s: Option<i32> },
+    /// `calls`: the groups that the text names are called; only moderators may.
+    Stored {
+        posted: Posted,
+        tail: Option<String>,
+        calls: bool,
+    },
+    Refused {
+        code: String,
+        retry_after_s: Option<i32>,
+    },
 }
 
 /// An event that a batch put into the stream of somebody who was called or written to.
@@ -90,7 +98,7 @@ pub(in crate::domain::messaging) async fn post_messages(
     let row = sqlx::query!(
         r#"SELECT offsets AS "offsets!: Vec<Option<i64>>", refusals AS "refusals: Vec<Option<String>>",
                   retry_after_s AS "retry_after_s: Vec<Option<i32>>", stored_ids AS "stored_ids: Vec<Option<Uuid>>",
-                  tails AS "tails: Vec<Option<String>>",
+                  tails AS "tails: Vec<Option<String>>", calls AS "calls: Vec<Option<bool>>",
                   recipients, personal_offsets, personal_kinds, personal_bodies
              FROM post_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
         tenant.uuid(),
@@ -111,6 +119,7 @@ pub(in crate::domain::messaging) async fn post_messages(
 
     let (mut refusals, mut retries) = (row.refusals.unwrap_or_default(), row.retry_after_s.unwrap_or_default());
     let (stored_ids, mut tails) = (row.stored_ids.unwrap_or_default(), row.tails.unwrap_or_default());
+    let calls = row.calls.unwrap_or_default();
     let answers = columns.ids.iter().zip(row.offsets).enumerate().map(|(post, (id, offset))| match offset {
         Some(offset) => {
             let stored = stored_ids.get(post).copied().flatten();
@@ -119,7 +128,8 @@ pub(in crate::domain::messaging) async fn post_messages(
                 offset: offset.cast_unsigned(),
                 duplicate: stored.is_some(),
             };
-            PostAnswer::Stored { posted, tail: taken(&mut tails, post) }
+            let calls = calls.get(post).copied().flatten().unwrap_or_default();
+            PostAnswer::Stored { posted, tail: taken(&mut tails, post), calls }
         }
         None => PostAnswer::Refused {
             code: taken(&mut refusals, post).unwrap_or_else(|| "not_found".to_owned()),
