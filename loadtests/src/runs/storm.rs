@@ -159,7 +159,7 @@ pub async fn run(bench: &Bench, work: &Storm) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A counter of `GET /health/stats`, by name at the top level or under `recovery`.
+/// A counter of `GET /health/stats`, by name.
 fn counter(stats: &Value, name: &str) -> f64 {
     stats.pointer(&format!("/counters/{name}")).and_then(Value::as_f64).unwrap_or_default()
 }
